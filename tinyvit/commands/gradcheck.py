@@ -1,0 +1,63 @@
+"""`tinyvit gradcheck`: check every backward against numerical derivatives."""
+
+from ..errors import InputError
+from ..examples import model_example, op_examples
+from ..gradcheck import check_backward
+from ..models import MODELS
+
+EXAMPLES = """\
+examples:
+  tinyvit gradcheck
+  tinyvit gradcheck layernorm attention
+  tinyvit gradcheck vit
+"""
+
+DIRECTIONS = 2  # random directions a parameter of a whole model
+
+
+def add_arguments(parser):
+    """Add this command's options to its parser."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="pairs or models (all of them)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the numbers (0)")
+
+
+def run(args):
+    """Print each gradient's relative error; exit status 1 if one is wrong."""
+    from rich.console import Console
+    from rich.table import Table
+
+    examples = {name: (example, None) for name, example in op_examples(args.seed).items()}
+    examples |= {name: (model_example(name, args.seed), DIRECTIONS) for name in MODELS}
+    chosen = _choose(examples, args.names)
+    console = Console(highlight=False)
+    wrong = checked = 0
+    table = Table("pair", "gradient", "relative error", "")
+    for name, (example, directions) in chosen.items():
+        report = check_backward(
+            example.forward,
+            example.backward,
+            example.args,
+            kwargs=example.kwargs,
+            seed=args.seed,
+            directions=directions,
+        )
+        for gradient in report.gradients:
+            verdict = "ok" if gradient.ok else "WRONG"
+            table.add_row(name, gradient.name, f"{gradient.error:.1e}", verdict)
+            checked, wrong = checked + 1, wrong + (not gradient.ok)
+            name = ""
+    console.print(table)
+    print(f"{checked - wrong} of {checked} gradients are right")
+    return 1 if wrong else 0
+
+
+def _choose(examples, names):
+    known = list(dict.fromkeys(name.partition(",")[0] for name in examples))
+    for name in names:
+        if name not in known:
+            raise InputError(f"no pair or model {name!r}: use {', '.join(known)}")
+    return {
+        name: example
+        for name, example in examples.items()
+        if not names or name.partition(",")[0] in names
+    }

@@ -1,0 +1,53 @@
+"""Options made from the fields of dataclasses: what a model or a recipe has can be set."""
+
+import argparse
+import re
+from dataclasses import fields
+
+from ..augment import Augmentation
+from ..models import MODELS, Recipe
+
+FROM_THE_DATA = ("img_size", "in_chans", "num_classes")
+
+
+def recipe_classes():
+    """The dataclasses whose fields say how to train."""
+    return Recipe, Augmentation
+
+
+def config_classes():
+    """The dataclasses whose fields say what to train: every registered model's configuration."""
+    return tuple(model.config_class for model in MODELS.values())
+
+
+def add_fields(parser, classes):
+    """Add an option for every number, word or switch among the fields of some dataclasses.
+
+    parser : argparse parser or group
+    classes : dataclasses; `embed_dim` becomes --embed-dim, its help the docstring's words on it
+    """
+    for name, (kind, about) in _options(classes).items():
+        flag = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(flag, action=action, help=about, default=None)
+        else:
+            metavar = {int: "N", float: "X", str: "NAME"}[kind]
+            parser.add_argument(flag, type=kind, metavar=metavar, help=about)
+
+
+def given_fields(args, classes):
+    """The fields that were set on the command line: dict name -> value."""
+    values = {name: getattr(args, name) for name in _options(classes)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _options(classes):
+    options = {}
+    for cls in classes:
+        about = dict(re.findall(r"^    (\w+) : (.*?)(?:;.*)?$", cls.__doc__, re.MULTILINE))
+        for field in fields(cls):
+            if field.type in (bool, int, float, str) and field.name not in FROM_THE_DATA:
+                text = about.get(field.name, "").replace("%", "%%")
+                options.setdefault(field.name, (field.type, text))
+    return options

@@ -1,0 +1,168 @@
+"""`tinyvit train`: train a model, and leave a folder with weights, numbers and pictures."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from ..backend import require_device
+from ..config import replace_fields
+from ..data import load_dataset
+from ..display import Display
+from ..errors import InputError
+from ..fit import Diverged, Interrupted, fit, summarize
+from ..models import MODELS, get_model
+from ..params import count_params
+from ..picture import ink_fraction
+from ..pictures import draw_run
+from ..runs import RunFolder, Settings, newest_run, unused_folder
+from ..workers import granted_cores
+from .options import add_fields, config_classes, given_fields, recipe_classes
+
+EXAMPLES = """\
+examples:
+  tinyvit train                              the embedded digits, in under a minute
+  tinyvit train --dataset mnist              MNIST, downloaded where it is not there
+  tinyvit train --dataset mnist --model cnn
+  tinyvit train --depth 6 --lr 5e-4 --out runs/deeper
+  tinyvit train --resume runs/digits-vit     go on after a stop
+"""
+
+
+def add_arguments(parser):
+    """Add this command's options to its parser."""
+    add = parser.add_argument
+    add("--dataset", metavar="NAME", help="digits, mnist, or a folder of IDX files (digits)")
+    add("--model", metavar="NAME", help=f"{' or '.join(MODELS)} (vit)")
+    add("--recipe", metavar="NAME", help="a named way of training: default, or best for mnist")
+    add("--out", metavar="DIR", help="the run's folder (runs/DATASET-MODEL)")
+    add(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="DIR",
+        help="go on with a run that was stopped (the one in --out, else the newest)",
+    )
+    add("--seed", type=int, metavar="N", help="of all random numbers (0)")
+    add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
+    add("--threads", type=int, metavar="N", help="CPU threads (one for each core)")
+    add(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="keep this share of the training images aside and measure on them, to choose settings",
+    )
+    add_fields(parser.add_argument_group("the recipe"), recipe_classes())
+    add_fields(parser.add_argument_group("the model"), config_classes())
+
+
+def run(args):
+    """Train, then measure on the test images and draw; returns the exit status."""
+    folder, settings, dataset = _prepare(args)
+    recipe = settings.recipe
+    if folder.summary.exists():
+        print(f"{folder} is finished: nothing to resume")
+        return 0
+    images = f"{len(dataset.train_images)} images of {dataset.image_size}x{dataset.image_size}"
+    shapes = get_model(settings.model).param_shapes(settings.config)
+    print(
+        f"{settings.model} with {count_params(shapes):,} parameters; {settings.dataset}: {images}"
+    )
+    print(f"{settings.device}, {settings.threads} threads, seed {settings.seed}; into {folder}")
+    try:
+        with Display(recipe.epochs) as display:
+            trainer, evaluation, rows, seconds = fit(folder, settings, dataset, display)
+    except Interrupted:
+        print(f"stopped and saved; go on with: tinyvit train --resume {folder}")
+        return 130
+    except Diverged as error:
+        print(f"tinyvit: {error}", file=sys.stderr)
+        return 1
+    pictures = draw_run(folder, settings, dataset, trainer, evaluation, rows)
+    folder.finish(summarize(settings, evaluation, seconds))
+    print(
+        f"test accuracy {evaluation.accuracy:.2%} ({evaluation.errors} of "
+        f"{len(evaluation.labels)} wrong) after {seconds:.1f} s of training"
+    )
+    print(f"in {folder}: {', '.join(pictures)}")
+    return 0
+
+
+def _prepare(args):
+    """The run's folder, settings and data, of a new run or of one that goes on."""
+    if args.resume:
+        folder = RunFolder(args.out or (newest_run() if args.resume is True else args.resume))
+        if folder.config.is_file() or args.resume is not True or not args.out:
+            settings = folder.settings()
+            _refuse_changes(args, settings, folder)
+            require_device(settings.device)
+            return folder, settings, load_dataset(settings.dataset)
+    dataset = load_dataset(args.dataset or "digits")
+    settings = _settings(args, dataset)
+    name = f"{Path(settings.dataset).name}-{settings.model}"
+    folder = RunFolder(args.out or unused_folder(name))
+    folder.create(settings)
+    return folder, settings, dataset
+
+
+def _settings(args, dataset):
+    model = get_model(args.model or "vit")
+    recipe = _recipe(model, args.recipe or "default", dataset.name)
+    given = given_fields(args, recipe_classes())
+    augmentation = {k: given.pop(k) for k in list(given) if hasattr(recipe.augmentation, k)}
+    recipe = replace(recipe, **given, augmentation=replace(recipe.augmentation, **augmentation))
+    config = replace_fields(
+        model.config_class.preset(recipe.preset),
+        **{
+            "img_size": dataset.image_size,
+            "in_chans": dataset.train_images.shape[1],
+            "num_classes": dataset.num_classes,
+            **recipe.overrides,
+            **given_fields(args, config_classes()),
+        },
+    )
+    device, threads = args.device or "cpu", args.threads or granted_cores()
+    validation = args.validation or 0.0
+    _require(recipe.epochs >= 1, f"--epochs {recipe.epochs}: at least 1")
+    _require(recipe.batch_size >= 1, f"--batch-size {recipe.batch_size}: at least 1")
+    _require(threads >= 1, f"--threads {threads}: at least 1")
+    _require(0 <= validation < 1, f"--validation {validation}: a share from 0 to below 1, as 0.1")
+    require_device(device)
+    return Settings(
+        model=model.name,
+        config=config,
+        dataset=dataset.name,
+        recipe=recipe,
+        seed=args.seed or 0,
+        device=device,
+        threads=threads,
+        validation=validation,
+        ink_fraction=ink_fraction(dataset.train_images),
+    )
+
+
+def _recipe(model, name, dataset):
+    if name not in model.recipes:
+        raise InputError(f"no recipe {name!r} for {model.name}: use {' or '.join(model.recipes)}")
+    recipes = model.recipes[name]
+    return recipes.get(dataset, recipes["mnist"])
+
+
+def _refuse_changes(args, settings, folder):
+    """A run goes on as it began, or its result would belong to no settings at all."""
+    recipe = settings.recipe
+    began = {"dataset": settings.dataset, "model": settings.model, "seed": settings.seed}
+    began |= {"device": settings.device, "threads": settings.threads}
+    began |= {"validation": settings.validation}
+    began |= vars(recipe) | vars(recipe.augmentation) | vars(settings.config)
+    asked = {name: value for name, value in vars(args).items() if name in began}
+    for name, value in asked.items():
+        if value is not None and value != began[name]:
+            raise InputError(
+                f"{folder} was begun with --{name.replace('_', '-')} {began[name]}, not {value}: "
+                "leave the option out to go on, or begin a new run with another --out"
+            )
+
+
+def _require(condition, message):
+    if not condition:
+        raise InputError(message)

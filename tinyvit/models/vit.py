@@ -1,0 +1,50 @@
+"""The Vision Transformer, as training and the command line see it."""
+
+from ..augment import Augmentation
+from ..config import ViTConfig
+from ..params import init_params, param_shapes
+from ..vit import vit_backward, vit_forward
+from .model import Model, Recipe
+
+DEFAULT = {
+    "digits": Recipe(
+        preset="digits",
+        epochs=150,
+        batch_size=64,
+        lr=2e-3,
+        warmup_epochs=5,
+        ema_decay=0.99,
+        augmentation=Augmentation(shift=1.0, rotate=10.0, scale=0.1),
+    ),
+    "mnist": Recipe(
+        preset="mnist",
+        epochs=10,
+        augmentation=Augmentation(shift=2.0, rotate=10.0, scale=0.1),
+    ),
+}
+
+
+def class_token_attention(cache):
+    """How the class token of the last block shares out its attention over the patches.
+
+    cache : from `vit_forward`
+
+    Returns (B, H/P, W/P), the mean over the heads; a map sums to 1 less what the class token keeps
+    for itself.
+    """
+    config, stages = cache["config"], cache["stages"]
+    attn = stages[f"blocks.{config.depth - 1}.attn"]  # (B, h, N+1, N+1)
+    side = config.img_size // config.patch_size
+    return attn[:, :, 0, 1:].mean(axis=1).reshape(-1, side, side)
+
+
+VIT = Model(
+    name="vit",
+    config_class=ViTConfig,
+    param_shapes=param_shapes,
+    init_params=init_params,
+    forward=vit_forward,
+    backward=vit_backward,
+    recipes={"default": DEFAULT},
+    attention=class_token_attention,
+)

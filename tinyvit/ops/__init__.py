@@ -1,0 +1,53 @@
+"""The textbook: one forward/backward pair a file, each with its derivation."""
+
+from .attention import attention_backward, attention_forward
+from .block import block_backward, block_forward
+from .conv2d import conv2d_backward, conv2d_forward
+from .cross_entropy import cross_entropy_backward, cross_entropy_forward
+from .drop_path import drop_path_backward, drop_path_forward
+from .dropout import dropout_backward, dropout_forward
+from .embed import embed_backward, embed_forward
+from .gelu import gelu_backward, gelu_forward
+from .layernorm import layernorm_backward, layernorm_forward
+from .linear import linear_backward, linear_forward
+from .log_softmax import log_softmax_backward, log_softmax_forward
+from .maxpool2d import maxpool2d_backward, maxpool2d_forward
+from .mlp import mlp_backward, mlp_forward
+from .patchify import patchify_backward, patchify_forward
+from .relu import relu_backward, relu_forward
+from .softmax import softmax_backward, softmax_forward
+
+__all__ = [
+    "attention_backward",
+    "attention_forward",
+    "block_backward",
+    "block_forward",
+    "conv2d_backward",
+    "conv2d_forward",
+    "cross_entropy_backward",
+    "cross_entropy_forward",
+    "drop_path_backward",
+    "drop_path_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "embed_backward",
+    "embed_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "layernorm_backward",
+    "layernorm_forward",
+    "linear_backward",
+    "linear_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "maxpool2d_backward",
+    "maxpool2d_forward",
+    "mlp_backward",
+    "mlp_forward",
+    "patchify_backward",
+    "patchify_forward",
+    "relu_backward",
+    "relu_forward",
+    "softmax_backward",
+    "softmax_forward",
+]

@@ -1,0 +1,174 @@
+"""The Trainer: one optimiser step, on the cores of a CPU or on a GPU."""
+
+import numpy as np
+
+from .backend import require_device, to_device, to_numpy
+from .models import model_of
+from .ops import cross_entropy_backward, cross_entropy_forward
+from .optim import adamw, clip, decay_vector, moving_average, warmup_cosine
+from .params import flatten, unflatten
+from .predict import predict
+from .workers import Workers, split
+
+
+class Trainer:
+    """Holds a model's parameters and the optimiser's state, and takes steps.
+
+    On the CPU the batch is cut into one part a thread, each part into micro-batches; the parts'
+    gradients are added in a fixed order, so that the same seed and the same number of threads give
+    the same bits. On the GPU the batch is one part.
+
+    config : configuration of any registered model
+    params : dict of arrays, the first values; copied
+    device : "cpu" or "gpu"
+    threads : CPU threads; None takes one for each core granted
+    micro_batch : largest number of images a forward pass; None takes 64 on the CPU
+    lr : highest learning rate
+    weight_decay : AdamW's, on weight matrices only
+    warmup_steps : steps over which the learning rate rises
+    total_steps : steps over which it then falls to 0 on a cosine; None keeps it at `lr`
+    clip_norm : largest norm of the gradient
+    label_smoothing : share of each target spread over all classes
+    ema_decay : of the running average of the weights; 0 keeps none
+    seed : of the dropouts
+
+    Raises InputError when the device is not to be had.
+    """
+
+    def __init__(
+        self,
+        config,
+        params,
+        *,
+        device="cpu",
+        threads=None,
+        micro_batch=None,
+        lr=1e-3,
+        weight_decay=0.05,
+        warmup_steps=0,
+        total_steps=None,
+        clip_norm=1.0,
+        label_smoothing=0.0,
+        ema_decay=0.0,
+        seed=0,
+    ):
+        require_device(device)
+        self.config, self.device, self.seed = config, device, seed
+        self.lr, self.warmup_steps, self.total_steps = lr, warmup_steps, total_steps
+        self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
+        self.ema_decay = ema_decay
+        self.step_count = 0
+
+        self._model = model_of(config)
+        self._workers = Workers(1 if device == "gpu" else threads)
+        self.threads = self._workers.threads
+        self._micro_batch = micro_batch or (64 if device == "cpu" else None)
+        self._shapes = {name: value.shape for name, value in params.items()}
+        self._flat, self._params = flatten(to_device(params, device))
+        self._decay = decay_vector(self._params, weight_decay)
+        self._m, self._v = self._flat * 0, self._flat * 0
+        self._average = self._flat.copy() if ema_decay else None
+
+    def step(self, images, labels):
+        """Take one optimiser step on a batch.
+
+        images : (B, C, H, W) float32
+        labels : (B,) int
+
+        Returns
+            loss : mean over the batch before the step [nats], a float
+            correct : number of images whose highest logit was the true label's before the step
+        """
+        images, labels = to_device(images, self.device), to_device(labels, self.device)
+        parts = enumerate(split(0, len(images), self.threads))
+        results = self._workers.map(lambda part: self._gradient(images, labels, *part), parts)
+        losses, corrects, grads = zip(*results, strict=True)
+        self._update(sum(grads[1:], start=grads[0]))
+        return float(sum(losses)), int(sum(corrects))
+
+    def learning_rate(self):
+        """Learning rate of the next step."""
+        if self.total_steps is None:
+            return self.lr * min(1, (self.step_count + 1) / max(self.warmup_steps, 1))
+        return warmup_cosine(
+            self.step_count,
+            peak=self.lr,
+            warmup_steps=self.warmup_steps,
+            total_steps=self.total_steps,
+        )
+
+    def predict(self, images):
+        """Logits (B, K) of images (B, C, H, W) float32, by `best_params`; a NumPy array."""
+        params = self._params if self._average is None else self._cut(self._average)
+        workers = self._workers
+        return predict(images, params, self.config, device=self.device, workers=workers)
+
+    @property
+    def params(self):
+        """The parameters now: dict of NumPy arrays."""
+        return {name: to_numpy(value).copy() for name, value in self._params.items()}
+
+    @property
+    def best_params(self):
+        """The parameters to evaluate and to keep: the running average where there is one."""
+        if self._average is None:
+            return self.params
+        return {name: to_numpy(value).copy() for name, value in self._cut(self._average).items()}
+
+    def state(self):
+        """All that the next steps depend on besides the settings, to be saved.
+
+        Returns dict of NumPy vectors: params, m, v and, where there is one, average. The random
+        numbers need no entry: they are drawn from the seed and `step_count`.
+        """
+        state = {"params": self._flat, "m": self._m, "v": self._v}
+        if self._average is not None:
+            state["average"] = self._average
+        return to_numpy(state)
+
+    def restore(self, state, step_count):
+        """Go on from a saved state.
+
+        state : as `state()` returned it
+        step_count : steps that had been taken then
+        """
+        self._flat[...] = to_device(state["params"], self.device)
+        self._m, self._v = (to_device(state[name], self.device) for name in ("m", "v"))
+        if self._average is not None:
+            self._average = to_device(state["average"], self.device)
+        self.step_count = step_count
+
+    def _gradient(self, images, labels, index, part):
+        """Loss, correct answers and gradient of one thread's part of the batch."""
+        rng = np.random.default_rng([self.seed, self.step_count, index])
+        total_loss, total_correct, total_grad = 0, 0, None
+        count = part.stop - part.start
+        chunks = -(-count // (self._micro_batch or count))
+        for chunk in split(part.start, part.stop, chunks):
+            share = (chunk.stop - chunk.start) / len(images)
+            x, y = images[chunk], labels[chunk]
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the loss
+                logits, cache = self._model.forward(x, self._params, self.config, rng=rng)
+                loss, loss_cache = cross_entropy_forward(logits, y, self.label_smoothing)
+                dlogits = cross_entropy_backward(share, loss_cache)
+                _, grads = self._model.backward(dlogits, cache)
+            grad, _ = flatten(grads)
+            total_loss = total_loss + share * loss
+            total_correct = total_correct + (logits.argmax(axis=-1) == y).sum()
+            total_grad = grad if total_grad is None else total_grad + grad
+        return total_loss, total_correct, total_grad
+
+    def _update(self, grads):
+        lr = self.learning_rate()
+        self.step_count += 1
+        grads, _ = clip(grads, self.clip_norm)
+        self._flat[...], self._m, self._v = adamw(
+            self._flat, grads, self._m, self._v, step=self.step_count, lr=lr, decay=self._decay
+        )
+        if self._average is not None:
+            self._average = moving_average(
+                self._average, self._flat, self.ema_decay, self.step_count
+            )
+
+    def _cut(self, flat):
+        return unflatten(flat, self._shapes)

@@ -1,0 +1,152 @@
+"""The Vision Transformer: the pairs of `ops/`, put together."""
+
+import numpy as np
+
+from . import ops as textbook
+from .backend import get_array_module
+
+
+def vit_forward(images, params, config, *, rng=None, ops=textbook):
+    """Vision Transformer, from pixels to one score a class.
+
+        tokens = [cls_token; patches @ proj.T] + pos_embed
+        tokens = blocks.{depth-1}( ... blocks.0(tokens))
+        logits = norm(tokens)[class token] @ head.T
+
+    images : (B, C, H, W) float
+    params : dict of arrays, names and shapes as `init_params(config)` gives them
+    config : ViTConfig
+    rng : numpy.random.Generator switches training's dropouts on; None is evaluation
+    ops : where the pairs come from: the textbook, or a faster namespace with the same names
+
+    Returns
+        logits : (B, K)
+        cache : what `vit_backward` needs; cache["stages"] holds every named stage's array
+    Raises ValueError when the images are not of the configured shape.
+
+    Source: Dosovitskiy et al. 2021 (arXiv 2010.11929), equations 1 to 4.
+    """
+    expected = (config.in_chans, config.img_size, config.img_size)
+    if images.ndim != 4 or images.shape[1:] != expected:
+        raise ValueError(
+            f"images should be (B, C, H, W) = (B, {', '.join(map(str, expected))}), "
+            f"not {images.shape}"
+        )
+    p, stages = params, {}
+    cache = {"stages": stages, "config": config, "ops": ops, "names": tuple(params)}
+
+    x, cache["patchify"] = ops.patchify_forward(images, config.patch_size)
+    stages["patches"] = x  # (B, N, C*P*P)
+
+    weight = p["patch_embed.proj.weight"]
+    weight = weight.reshape(config.embed_dim, -1)  # (D, C, P, P) -> (D, C*P*P)
+    x, cache["proj"] = ops.linear_forward(x, weight, p["patch_embed.proj.bias"])
+    stages["patch_embed"] = x  # (B, N, D)
+
+    x, cache["embed"] = ops.embed_forward(x, p["cls_token"], _positions(p, config))
+    x, cache["drop"] = ops.dropout_forward(x, config.drop_rate, rng)
+    stages["embed"] = x  # (B, N+1, D)
+
+    for i in range(config.depth):
+        x, cache[f"blocks.{i}"] = ops.block_forward(
+            x,
+            _starting_with(f"blocks.{i}.", p),
+            config.num_heads,
+            norm=config.norm,
+            activation=config.activation,
+            eps=config.eps,
+            drop_rate=config.drop_rate,
+            attn_drop_rate=config.attn_drop_rate,
+            drop_path_rate=config.drop_path_rate * i / max(config.depth - 1, 1),
+            rng=rng,
+        )
+        stages[f"blocks.{i}.attn"] = cache[f"blocks.{i}"]["attn"]["attn"]  # (B, h, N+1, N+1)
+        stages[f"blocks.{i}"] = x  # (B, N+1, D)
+
+    x, cache["norm"] = ops.layernorm_forward(x, p["norm.weight"], p["norm.bias"], config.eps)
+    stages["norm"] = x  # (B, N+1, D)
+
+    x = x[:, 0] if config.global_pool == "token" else x[:, 1:].mean(axis=1)
+    stages["pool"] = x  # (B, D)
+
+    logits, cache["head"] = ops.linear_forward(x, p["head.weight"], p["head.bias"])
+    stages["logits"] = logits  # (B, K)
+    return logits, cache
+
+
+def vit_backward(dlogits, cache):
+    """Gradients of the whole Vision Transformer.
+
+    dlogits : (B, K) gradient of the loss with respect to the logits
+    cache : from `vit_forward`
+
+    Returns
+        dimages : (B, C, H, W), how each pixel moves the loss (a saliency map)
+        grads : dict with the names, shapes and order of params
+
+    Derivation: the chain rule, walking the forward pass from its last line to its first.
+    """
+    config, ops = cache["config"], cache["ops"]
+    xp = get_array_module(dlogits)
+    grads = {}
+
+    dx, grads["head.weight"], grads["head.bias"] = ops.linear_backward(dlogits, cache["head"])
+
+    dpool, dx = dx, xp.zeros(cache["stages"]["norm"].shape, dx.dtype)
+    if config.global_pool == "token":
+        dx[:, 0] = dpool  # forward: x[:, 0]
+    else:
+        dx[:, 1:] = dpool[:, None] / config.num_patches  # forward: x[:, 1:].mean(axis=1)
+
+    dx, grads["norm.weight"], grads["norm.bias"] = ops.layernorm_backward(dx, cache["norm"])
+
+    for i in reversed(range(config.depth)):
+        dx, block_grads = ops.block_backward(dx, cache[f"blocks.{i}"])
+        grads |= {f"blocks.{i}.{name}": grad for name, grad in block_grads.items()}
+
+    dx = ops.dropout_backward(dx, cache["drop"])
+    dx, grads["cls_token"], dpos_embed = ops.embed_backward(dx, cache["embed"])
+    if config.pos_embed == "learned":
+        grads["pos_embed"] = dpos_embed
+
+    dx, dweight, grads["patch_embed.proj.bias"] = ops.linear_backward(dx, cache["proj"])
+    P = config.patch_size
+    grads["patch_embed.proj.weight"] = dweight.reshape(-1, config.in_chans, P, P)  # -> (D, C, P, P)
+    dimages = ops.patchify_backward(dx, cache["patchify"])
+    return dimages, {name: grads[name] for name in cache["names"]}
+
+
+def sincos2d(config):
+    """Fixed two-dimensional position embeddings: sines and cosines of a patch's column and row.
+
+        row n = [sin(x w), cos(x w), sin(y w), cos(y w)],   w_i = 10000^(-i / (D/4 - 1)), i < D/4
+
+    config : ViTConfig; embed_dim must be divisible by 4
+
+    Returns (1, N+1, D) float64; the class token's row is 0.
+
+    Source: Beyer, Zhai, Kolesnikov 2022 (arXiv 2205.01580), and their code in big_vision.
+    """
+    side, quarter = config.img_size // config.patch_size, config.embed_dim // 4
+    w = 10000.0 ** (-np.arange(quarter) / (quarter - 1))
+    y, x = np.divmod(np.arange(side * side), side)  # row and column of patch n
+    xw, yw = x[:, None] * w, y[:, None] * w  # (N, D/4)
+    table = np.concatenate([np.sin(xw), np.cos(xw), np.sin(yw), np.cos(yw)], axis=1)
+    return np.concatenate([np.zeros((1, 4 * quarter)), table])[None]
+
+
+def _starting_with(prefix, params):
+    return {
+        name.removeprefix(prefix): value
+        for name, value in params.items()
+        if name.startswith(prefix)
+    }
+
+
+def _positions(params, config):
+    if config.pos_embed == "learned":
+        return params["pos_embed"]
+    if config.pos_embed == "none":
+        return None
+    cls_token = params["cls_token"]
+    return get_array_module(cls_token).asarray(sincos2d(config), cls_token.dtype)
