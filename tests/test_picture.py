@@ -112,6 +112,13 @@ def test_a_thin_pen_in_a_large_picture_is_as_thick_and_bright_as_mnist(tmp_path)
     assert max(box(thin)) == 20
 
 
+def test_a_thin_pen_on_grainy_paper_is_found(tmp_path):
+    ink = 1 - drawn(800, 600, pen=4) / 255
+    photo = 90 * (1 - 0.6 * ink) + np.random.default_rng(0).normal(0, 7, ink.shape)
+    picture = read(tmp_path, photo.clip(0, 255).astype(np.uint8))
+    assert np.abs(picture - read(tmp_path, drawn(800, 600, pen=4))).mean() < 0.06
+
+
 def test_a_picture_of_the_right_size_is_only_turned_bright_on_dark(tmp_path):
     rng = np.random.default_rng(0)
     pixels = np.zeros((28, 28), np.uint8)

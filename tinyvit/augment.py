@@ -17,11 +17,11 @@ from .errors import InputError
 class Augmentation:
     """How far an image may be changed; all zeros, the default, leaves it alone.
 
-    shift         : moved by up to +-shift on each axis [pixels].
-    rotate        : turned by up to +-rotate about the centre [degrees].
-    scale         : each axis stretched by a factor in 1 +- scale.
-    elastic       : standard deviation of each pixel's own displacement on each axis [pixels].
-    elastic_sigma : length over which neighbours are displaced alike [pixels].
+    shift : moved by up to +-shift on each axis [pixels]
+    rotate : turned by up to +-rotate about the centre [degrees]
+    scale : each axis stretched by a factor in 1 +- scale
+    elastic : standard deviation of each pixel's own displacement on each axis [pixels]
+    elastic_sigma : length over which neighbours are displaced alike [pixels]
 
     Simard et al. (2003) found alpha = 34, sigma = 4 best for MNIST; with a Gaussian that sums to 1
     that is elastic=1.4, elastic_sigma=4.
@@ -47,9 +47,9 @@ class Augmentation:
 def augment(images, rng, augmentation):
     """Change each image at random and normalise it.
 
-    images       : (B, C, H, W) uint8; all channels of an image are warped alike.
-    rng          : numpy.random.Generator; the same state gives the same images.
-    augmentation : Augmentation, how far.
+    images : (B, C, H, W) uint8; all channels of an image are warped alike
+    rng : numpy.random.Generator; the same state gives the same images
+    augmentation : Augmentation, how far
 
     Returns (B, C, H, W) float32 in [-1, 1], with background (-1) where the input had nothing.
     Raises InputError where the images are not raw pixels.
@@ -78,10 +78,10 @@ def affine_positions(size, shift, angle, scale):
     R = [[cos, -sin], [sin, cos]] and S = diag(scale). So q shows
     p = S^-1 R^T (q - centre - shift) + centre.
 
-    size  : (H, W) [pixels].
-    shift : (2, B) down and right [pixels].
-    angle : (B,) counter-clockwise as seen [radians].
-    scale : (2, B) factor on rows and columns.
+    size : (H, W) [pixels]
+    shift : (2, B) down and right [pixels]
+    angle : (B,) counter-clockwise as seen [radians]
+    scale : (2, B) factor on rows and columns
 
     Returns rows, cols: each (B, H, W) float32 [pixels], 0 at the first pixel's centre.
     """
@@ -105,9 +105,9 @@ def smooth_noise(rng, shape, sigma):
     noise = G_H u G_W^T, with u uniform and G[i, j] ~ exp(-(i - j)^2 / (2 sigma^2)). A row of G has
     sum_j G[i, j]^2 = 1, so the variance of u is kept, at the borders too.
 
-    rng   : numpy.random.Generator.
-    shape : (..., H, W).
-    sigma : length of the Gaussian [pixels].
+    rng : numpy.random.Generator
+    shape : (..., H, W)
+    sigma : length of the Gaussian [pixels]
 
     Returns float32 of that shape.
     Source: Simard, Steinkraus, Platt (2003), Best practices for convolutional neural networks
@@ -127,8 +127,8 @@ def _gaussian(size, sigma):
 def sample_bilinear(images, rows, cols):
     """Read images between their pixels: the mean of the four neighbours, weighted by nearness.
 
-    images     : (B, C, H, W) uint8; zero outside.
-    rows, cols : (B, H', W') float32 positions, the same for all channels [pixels].
+    images : (B, C, H, W) uint8; zero outside
+    rows, cols : (B, H', W') float32 positions, the same for all channels [pixels]
 
     Returns (B, C, H', W') float32.
     """

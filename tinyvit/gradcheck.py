@@ -126,7 +126,8 @@ class Call:
 
     def out(self):
         """The forward's output for the arguments as they are now."""
-        return self.forward(*self.args, **self.kwargs)[0]
+        out, _ = self.forward(*self.args, **self.kwargs)
+        return np.array(out)  # a copy: it may be a window into an argument that changes next
 
 
 def numerical_gradient(call, x, dout, step=1e-5):

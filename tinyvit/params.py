@@ -40,8 +40,9 @@ def init_params(config, seed=0, dtype="float32"):
     """First values of a ViT's parameters.
 
     Weight matrices: normal with variance 1 / inputs, so that what comes out of a layer is about as
-    large as what goes in; class token and positions: normal with standard deviation 0.02;
-    LayerNorm's gains: 1; biases: 0.
+    large as what goes in. Class token and positions: normal with standard deviation 0.5, about as
+    large as the patches they are added to: with the usual 0.02 a small model takes many epochs to
+    see where a patch was. LayerNorm's gains: 1; biases: 0.
 
     config : ViTConfig
     seed : whole number; the same seed gives the same values
@@ -49,7 +50,7 @@ def init_params(config, seed=0, dtype="float32"):
 
     Returns dict name -> array, the names and shapes of `param_shapes`.
 
-    Source: LeCun et al. 1998, "Efficient BackProp", section 4.6; 0.02 is the ViT authors' choice.
+    Source: LeCun et al. 1998, "Efficient BackProp", section 4.6; 0.5 was measured here on digits.
     """
     rng = np.random.default_rng(seed)
     params = {}
@@ -61,7 +62,7 @@ def init_params(config, seed=0, dtype="float32"):
         elif name.endswith("weight"):
             value = rng.standard_normal(shape) * np.prod(shape[1:]) ** -0.5
         else:
-            value = rng.standard_normal(shape) * 0.02
+            value = rng.standard_normal(shape) * 0.5
         params[name] = value.astype(dtype)
     return params
 

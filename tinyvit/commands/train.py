@@ -13,7 +13,6 @@ from ..fit import Diverged, Interrupted, fit, summarize
 from ..models import MODELS, get_model
 from ..params import count_params
 from ..picture import ink_fraction
-from ..pictures import draw_run
 from ..runs import RunFolder, Settings, newest_run, unused_folder
 from ..workers import granted_cores
 from .options import add_fields, config_classes, given_fields, recipe_classes
@@ -57,6 +56,8 @@ def add_arguments(parser):
 
 def run(args):
     """Train, then measure on the test images and draw; returns the exit status."""
+    from ..run_pictures import draw_run  # here, as matplotlib is slow to import
+
     folder, settings, dataset = _prepare(args)
     recipe = settings.recipe
     if folder.summary.exists():

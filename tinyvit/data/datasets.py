@@ -27,11 +27,11 @@ CHECKOUT = PACKAGE.parents[1] / "data"  # a checkout here
 class Dataset:
     """Images and labels to train on, and others to test on.
 
-    name         : as it was asked for: "digits", "mnist" or a folder.
-    train_images : (n, C, H, W) uint8, 0 background to 255 ink.
-    train_labels : (n,) int64, from 0.
-    test_images  : (m, C, H, W) uint8.
-    test_labels  : (m,) int64.
+    name : as it was asked for: "digits", "mnist" or a folder
+    train_images : (n, C, H, W) uint8, 0 background to 255 ink
+    train_labels : (n,) int64, from 0
+    test_images : (m, C, H, W) uint8
+    test_labels : (m,) int64
     """
 
     name: str
@@ -58,7 +58,6 @@ class Dataset:
             raise InputError(f"{self.name}: images are {_by(train)}: they must be square")
         return train[0]
 
-
     def require_fit(self, config):
         """Check that a model can read these images and name these classes.
 
@@ -82,7 +81,7 @@ class Dataset:
 def normalize(images):
     """Bring pixels to [-1, 1]: x / 127.5 - 1, so the black background is -1.
 
-    images : any shape, values 0 to 255.
+    images : any shape, values 0 to 255
 
     Returns float32 of the same shape.
     """
@@ -93,9 +92,9 @@ def load_dataset(name_or_path):
     """Load a data set by its name, or from a folder that holds the four IDX files.
 
     name_or_path : "digits": 1,797 real digits of 8x8 pixels, which come with tinyvit;
-                   "mnist": 70,000 of 28x28, looked for in $TINYVIT_DATA, in data/mnist here and in
-                   the checkout, else downloaded to data/mnist here;
-                   or a folder of files named as MNIST's, with or without .gz.
+        "mnist": 70,000 of 28x28, looked for in $TINYVIT_DATA, in data/mnist here and in
+        the checkout, else downloaded to data/mnist here;
+        or a folder of files named as MNIST's, with or without .gz
 
     Returns a Dataset.
     Raises InputError where there is no such data set, a file is missing or damaged, or the files

@@ -36,9 +36,9 @@ def download_mnist(folder, mirrors=None, timeout=20.0):
 
     Only a file whose content has the right MD5 is written, and whole or not at all.
 
-    folder  : where the files go; made when it is missing.
-    mirrors : addresses, each ending in "/", tried in turn [default: MIRRORS].
-    timeout : how long a mirror may stay silent [s].
+    folder : where the files go; made when it is missing
+    mirrors : addresses, each ending in "/", tried in turn [default: MIRRORS]
+    timeout : how long a mirror may stay silent [s]
 
     Raises InputError with each mirror's reason when all fail, or when the folder cannot be written.
     """

@@ -28,8 +28,8 @@ CHUNK = 2**20
 def find_idx(folder, stem):
     """Find an IDX file under any of its usual names.
 
-    folder : where to look.
-    stem   : MNIST's name without `.gz`, such as "train-images-idx3-ubyte".
+    folder : where to look
+    stem : MNIST's name without `.gz`, such as "train-images-idx3-ubyte"
 
     Returns the path, or None where there is none.
     """
@@ -43,7 +43,7 @@ def find_idx(folder, stem):
 def unzipped(file):
     """Look through gzip where the content, not the name, says that it is gzip.
 
-    file : a binary file, open at its beginning.
+    file : a binary file, open at its beginning
 
     Returns a binary file of the plain bytes.
     """
@@ -57,8 +57,8 @@ def read_idx(path, axes=None):
 
     Memory is bounded by what the file really holds, whatever its header promises.
 
-    path : the file.
-    axes : how many axes are expected: 3 for images, 1 for labels, None for either.
+    path : the file
+    axes : how many axes are expected: 3 for images, 1 for labels, None for either
 
     Returns a uint8 array of the shape that the header gives.
     Raises InputError, in one line that names the file, for whatever is wrong with it.
@@ -118,7 +118,7 @@ def _read_upto(file, count):
 def idx_bytes(array):
     """Write a uint8 array as the bytes of an IDX file.
 
-    array : labels (n,) or images (n, H, W), uint8.
+    array : labels (n,) or images (n, H, W), uint8
 
     Returns the bytes, without gzip.
     """

@@ -9,17 +9,29 @@ from .model import Model, Recipe
 DEFAULT = {
     "digits": Recipe(
         preset="digits",
-        epochs=150,
+        epochs=80,
         batch_size=64,
         lr=2e-3,
         warmup_epochs=5,
         ema_decay=0.99,
-        augmentation=Augmentation(shift=1.0, rotate=10.0, scale=0.1),
+        augmentation=Augmentation(shift=1.0),
     ),
     "mnist": Recipe(
         preset="mnist",
         epochs=10,
         augmentation=Augmentation(shift=2.0, rotate=10.0, scale=0.1),
+    ),
+}
+
+BEST = {
+    "mnist": Recipe(
+        preset="mnist",
+        overrides={"embed_dim": 128, "depth": 6},
+        epochs=60,
+        warmup_epochs=2,
+        label_smoothing=0.1,
+        ema_decay=0.999,
+        augmentation=Augmentation(shift=2.0, rotate=15.0, scale=0.15, elastic=1.0),
     ),
 }
 
@@ -45,6 +57,6 @@ VIT = Model(
     init_params=init_params,
     forward=vit_forward,
     backward=vit_backward,
-    recipes={"default": DEFAULT},
+    recipes={"default": DEFAULT, "best": BEST},
     attention=class_token_attention,
 )
