@@ -112,9 +112,18 @@ def test_a_thin_pen_in_a_large_picture_is_as_thick_and_bright_as_mnist(tmp_path)
     assert max(box(thin)) == 20
 
 
+@pytest.mark.parametrize("image_size", [8, 28, 224])
+def test_a_hair_line_that_fills_the_picture_is_not_lost(tmp_path, image_size):
+    image = Image.new("L", (512, 512), 255)
+    ImageDraw.Draw(image).line([(20, 10), (480, 10), (200, 500)], fill=0, width=1)
+    ink = ink_of(read(tmp_path, np.asarray(image), image_size=image_size))
+    assert abs(max(box(ink)) - round(image_size * 20 / 28)) <= 1
+    assert 0.04 < ink.mean() < 0.2
+
+
 def test_a_thin_pen_on_grainy_paper_is_found(tmp_path):
     ink = 1 - drawn(800, 600, pen=4) / 255
-    photo = 90 * (1 - 0.6 * ink) + np.random.default_rng(0).normal(0, 7, ink.shape)
+    photo = 90 * (1 - 0.6 * ink) + np.random.default_rng(0).normal(0, 11, ink.shape)
     picture = read(tmp_path, photo.clip(0, 255).astype(np.uint8))
     assert np.abs(picture - read(tmp_path, drawn(800, 600, pen=4))).mean() < 0.06
 

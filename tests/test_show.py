@@ -151,8 +151,8 @@ def test_figures_are_saved_and_nothing_is_cut_off(tmp_path):
             assert image.format == "PNG" and min(image.size) >= 300
         drawn = figure.get_tightbbox()  # [inches]
         width, height = figure.get_size_inches()
-        assert 0 <= drawn.x0 and drawn.x1 <= width, name
-        assert 0 <= drawn.y0 and drawn.y1 <= height, name
+        assert drawn.x0 >= 0 and drawn.x1 <= width, name
+        assert drawn.y0 >= 0 and drawn.y1 <= height, name
     assert len(list(tmp_path.iterdir())) == 5  # and no half-written file is left
 
 

@@ -105,7 +105,7 @@ def erf(x):
 
         return cupy_erf(x)
     if x.dtype != np.float32:
-        return _math_erf(x).astype(x.dtype)
+        return np.asarray(_math_erf(x), x.dtype)
     x = np.clip(x, -4, 4)
     square = x * x
     return x * _polynomial(square, _ERF_ABOVE) / _polynomial(square, _ERF_BELOW)

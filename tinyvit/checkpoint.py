@@ -50,8 +50,8 @@ def load_checkpoint(path, **overrides):
         note = json.loads(metadata["tinyvit"])
         model = get_model(note["model"])
         config = replace_fields(model.config_class(**note["config"]), **overrides)
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: holds tensors but no tinyvit configuration: another program wrote it"
@@ -96,6 +96,8 @@ def _as_expected(arrays, shapes, path):
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise InputError(f"{path}: {name} is {arrays[name].shape}, expected {shape}")
+        if arrays[name].dtype.kind != "f":
+            raise InputError(f"{path}: {name} holds {arrays[name].dtype}, expected float32")
         if not np.isfinite(arrays[name]).all():
             raise InputError(f"{path}: {name} holds NaN or infinity: the training had failed")
     return {name: arrays[name] for name in shapes}

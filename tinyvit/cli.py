@@ -19,9 +19,10 @@ def main(argv=None):
     Returns the exit status: 0 done, 1 the check or the training failed, 2 bad usage or bad input,
     130 stopped by Ctrl-C. A user's mistake is one line on stderr, never a traceback.
     """
-    args = _parser().parse_args(argv)
     try:
-        return args.run(args)
+        status = _status(argv)
+        sys.stdout.flush()  # a closed pipe shows here, not after the end
+        return status
     except InputError as error:
         return _complain(error)
     except BrokenPipeError:  # as in `tinyvit summary digits | head`
@@ -29,9 +30,19 @@ def main(argv=None):
         return 0
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except MemoryError as error:
+        return _complain(f"not enough memory ({error}): take a smaller model or batch")
     except KeyboardInterrupt:
         print("tinyvit: stopped", file=sys.stderr)
         return 130
+
+
+def _status(argv):
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as done:  # argparse has shown its help, or complained
+        return done.code
+    return args.run(args)
 
 
 def _complain(error):

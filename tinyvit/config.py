@@ -1,6 +1,7 @@
 """ViTConfig: every choice that makes one Vision Transformer differ from another."""
 
 from dataclasses import dataclass, fields, replace
+from math import inf
 
 from .errors import InputError
 
@@ -67,6 +68,9 @@ class ViTConfig:
         for name in ("drop_rate", "attn_drop_rate", "drop_path_rate"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)} is outside [0, 1): try 0.1")
+        for name in ("mlp_ratio", "eps"):
+            if not 0 < getattr(self, name) < inf:
+                raise InputError(f"{name} should be a number above 0, not {getattr(self, name)}")
         if self.img_size % self.patch_size:
             raise InputError(
                 f"image {self.img_size}x{self.img_size} is not divisible by patch size "

@@ -5,6 +5,22 @@ import time
 LINE_EVERY = 2.0  # seconds between two lines about epochs
 
 
+def make_console():
+    """A place for tables and lines: what it is given is shown as it is, [brackets] and all.
+
+    A closed pipe, as in `tinyvit summary digits | head`, is left to the command line.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.on_broken_pipe = _raise_again  # rich would end the process with status 1
+    return console
+
+
+def _raise_again():
+    raise
+
+
 class Display:
     """A bar with loss, accuracy, images a second and time left, and a line for an epoch.
 
@@ -15,11 +31,10 @@ class Display:
     """
 
     def __init__(self, epochs):
-        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._epochs = epochs
-        self._console = Console(highlight=False)
+        self._console = make_console()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),

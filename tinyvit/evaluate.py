@@ -33,7 +33,8 @@ class Evaluation:
     @property
     def loss(self):
         """Mean cross-entropy [nats]."""
-        return float(cross_entropy_forward(self.logits, self.labels)[0])
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN logits have a NaN loss
+            return float(cross_entropy_forward(self.logits, self.labels)[0])
 
 
 def evaluate(images, labels, predict):

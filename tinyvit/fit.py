@@ -63,8 +63,7 @@ def fit(run, settings, dataset, display):
 
     progress = {"step": 0, "seconds": 0.0, "rows": [], "tally": _empty_tally()}
     if run.resume.exists():
-        state, progress = run.load()
-        trainer.restore(state, progress["step"])
+        progress = run.load(trainer)
         run.write_metrics(progress["rows"])
     else:
         run.save(trainer, progress)
@@ -88,6 +87,10 @@ def fit(run, settings, dataset, display):
             if trainer.step_count % per_epoch == 0:
                 row = _measure(trainer, measured, progress, trainer.step_count // per_epoch, lr)
                 row["seconds"] = time.perf_counter() - started
+                measured_loss = row[f"{measured[0]}_loss"]
+                if not math.isfinite(measured_loss):
+                    what = f"{measured[0]} loss became {measured_loss}"
+                    raise Diverged(_diverged(what, trainer, lr, run, recipe))
                 progress["rows"].append(row)
                 progress["tally"] = _empty_tally()
                 run.append_metrics(row)

@@ -24,7 +24,8 @@ def predict(images, params, config, *, device="cpu", workers=None):
 
     def logits_of(start):
         chunk = to_device(images[start : start + CHUNK], device)
-        return to_numpy(forward(chunk, params, config)[0])
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
+            return to_numpy(forward(chunk, params, config)[0])
 
     starts = range(0, len(images), CHUNK)
     if device == "gpu":

@@ -97,9 +97,7 @@ class RunFolder:
             )
         try:
             return Settings.from_json(self.config.read_text())
-        except InputError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{self.config}: is not a run's settings: {error}") from error
 
     def weights(self):
@@ -107,25 +105,35 @@ class RunFolder:
         return load_checkpoint(self.checkpoint)
 
     def save(self, trainer, progress):
-        """Write what is needed to go on, then the weights to evaluate; each whole or not at all.
+        """Write the weights to evaluate, then what is needed to go on; each whole or not at all.
+
+        In this order a kill between the two loses nothing: the steps since are taken again, and the
+        weights written again. The other way round, the weights of the last step could be missed.
 
         trainer : a `Trainer`
         progress : what the training loop needs to go on, of numbers, strings, lists and dicts
         """
         from safetensors.numpy import save
 
+        save_checkpoint(self.checkpoint, trainer.best_params, trainer.config)
         with whole_file(self.resume) as temporary:
             note = {"progress": json.dumps(progress)}
             temporary.write_bytes(save(trainer.state(), metadata=note))
-        save_checkpoint(self.checkpoint, trainer.best_params, trainer.config)
 
-    def load(self):
-        """Read what `save` wrote to go on: state, progress.
+    def load(self, trainer):
+        """Set a trainer to where `save` left it; returns the progress.
 
-        Raises InputError when the file is damaged.
+        Raises InputError when the file is damaged, or was written by another training.
         """
         state, metadata = read_safetensors(self.resume)
-        return state, json.loads(metadata["progress"])
+        try:
+            progress = json.loads(metadata["progress"])
+            trainer.restore(state, progress["step"])
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.resume}: does not belong to this run ({error}): begin a new one"
+            ) from error
+        return progress
 
     def append_metrics(self, row):
         """Add a line to metrics.jsonl."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .backend import require_device, to_device, to_numpy
+from .errors import InputError
 from .models import model_of
 from .ops import cross_entropy_backward, cross_entropy_forward
 from .optim import adamw, clip, decay_vector, moving_average, warmup_cosine
@@ -83,7 +84,8 @@ class Trainer:
         parts = enumerate(split(0, len(images), self.threads))
         results = self._workers.map(lambda part: self._gradient(images, labels, *part), parts)
         losses, corrects, grads = zip(*results, strict=True)
-        self._update(sum(grads[1:], start=grads[0]))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._update(sum(grads[1:], start=grads[0]))
         return float(sum(losses)), int(sum(corrects))
 
     def learning_rate(self):
@@ -121,7 +123,7 @@ class Trainer:
         Returns dict of NumPy vectors: params, m, v and, where there is one, average. The random
         numbers need no entry: they are drawn from the seed and `step_count`.
         """
-        state = {"params": self._flat, "m": self._m, "v": self._v}
+        state = {"params": self._flat.copy(), "m": self._m, "v": self._v}
         if self._average is not None:
             state["average"] = self._average
         return to_numpy(state)
@@ -131,7 +133,14 @@ class Trainer:
 
         state : as `state()` returned it
         step_count : steps that had been taken then
+
+        Raises InputError when the state is that of another model, or of other settings.
         """
+        for name, value in self.state().items():
+            if name not in state:
+                raise InputError(f"{name} is missing")
+            if state[name].shape != value.shape:
+                raise InputError(f"{name} is {state[name].shape}, expected {value.shape}")
         self._flat[...] = to_device(state["params"], self.device)
         self._m, self._v = (to_device(state[name], self.device) for name in ("m", "v"))
         if self._average is not None:

@@ -114,6 +114,29 @@ def test_each_dropout_is_off_without_rng_and_on_with_it(rate):
     assert not np.allclose(forward(*args, **{rate: 0.5}, rng=np.random.default_rng(0))[0], plain)
 
 
+class Recorder:
+    """Stands for a generator; remembers the shapes of what was drawn, and drops nothing."""
+
+    def __init__(self):
+        self.shapes = []
+
+    def random(self, shape):
+        self.shapes.append(shape)
+        return np.ones(shape)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_where_each_dropout_is(norm):
+    def drawn(**rates):
+        rng = Recorder()
+        forward(n((B, N, D)), make_params(), h, norm=norm, rng=rng, **rates)
+        return rng.shapes
+
+    assert drawn(attn_drop_rate=0.5) == [(B, h, N, N)]
+    assert drawn(drop_rate=0.5) == [(B, N, D), (B, N, M), (B, N, D)]
+    assert drawn(drop_path_rate=0.5) == [B, B]
+
+
 @pytest.mark.parametrize("name", ["pre", "post", "no qkv bias"])
 def test_gradients_have_the_keys_order_and_shapes_of_params(name):
     args, kwargs = CASES[name]

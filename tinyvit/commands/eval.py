@@ -4,6 +4,7 @@ import numpy as np
 
 from ..backend import to_device
 from ..data import load_dataset
+from ..display import make_console
 from ..evaluate import evaluate
 from ..predict import predict
 from ..runs import RunFolder
@@ -23,7 +24,6 @@ def add_arguments(parser):
 
 def run(args):
     """Print accuracy, loss and each class's errors; returns the exit status."""
-    from rich.console import Console
     from rich.table import Table
 
     folder = RunFolder(args.folder)
@@ -45,7 +45,7 @@ def run(args):
             taken = f"{wrong.argmax()} ({wrong.max()} times)" if wrong.any() else ""
             right = f"{(answers == label).mean():.2%}"
             table.add_row(str(label), str(len(answers)), right, taken)
-    Console(highlight=False).print(table)
+    make_console().print(table)
     print(
         f"{dataset.name}: test accuracy {result.accuracy:.2%} ({result.errors} of "
         f"{len(result.labels)} wrong), loss {result.loss:.4f} nats"

@@ -1,9 +1,11 @@
 """`tinyvit gradcheck`: check every backward against numerical derivatives."""
 
+from ..display import make_console
 from ..errors import InputError
 from ..examples import model_example, op_examples
 from ..gradcheck import check_backward
 from ..models import MODELS
+from .options import seed
 
 EXAMPLES = """\
 examples:
@@ -18,18 +20,17 @@ DIRECTIONS = 2  # random directions a parameter of a whole model
 def add_arguments(parser):
     """Add this command's options to its parser."""
     parser.add_argument("names", nargs="*", metavar="NAME", help="pairs or models (all of them)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the numbers (0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the numbers (0)")
 
 
 def run(args):
     """Print each gradient's relative error; exit status 1 if one is wrong."""
-    from rich.console import Console
     from rich.table import Table
 
     examples = {name: (example, None) for name, example in op_examples(args.seed).items()}
     examples |= {name: (model_example(name, args.seed), DIRECTIONS) for name in MODELS}
     chosen = _choose(examples, args.names)
-    console = Console(highlight=False)
+    console = make_console()
     wrong = checked = 0
     table = Table("pair", "gradient", "relative error", "")
     for name, (example, directions) in chosen.items():

@@ -10,6 +10,13 @@ from ..models import MODELS, Recipe
 FROM_THE_DATA = ("img_size", "in_chans", "num_classes")
 
 
+def seed(text):
+    """A seed on the command line: a whole number that is not negative."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number, not below 0")
+    return int(text)
+
+
 def recipe_classes():
     """The dataclasses whose fields say how to train."""
     return Recipe, Augmentation

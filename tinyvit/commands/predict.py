@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..backend import to_device
+from ..display import make_console
+from ..errors import InputError
 from ..ops import softmax_forward
 from ..picture import read_picture
 from ..predict import predict
@@ -13,6 +15,8 @@ examples:
   tinyvit predict runs/mnist-vit photo.jpg
   tinyvit predict runs/mnist-vit *.png --save seen.png
 """
+
+SAVED_AS = (".png", ".jpg", ".pdf", ".svg")
 
 
 def add_arguments(parser):
@@ -30,9 +34,10 @@ def add_arguments(parser):
 
 def run(args):
     """Print the most likely classes of each picture; returns the exit status."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
+    if args.save and not args.save.lower().endswith(SAVED_AS):
+        raise InputError(f"--save {args.save}: the name should end in {' or '.join(SAVED_AS)}")
     folder = RunFolder(args.folder)
     settings = folder.settings()
     params, config = folder.weights()
@@ -41,11 +46,11 @@ def run(args):
     params = to_device(params, args.device)
     logits = predict(images, params, config, device=args.device)
     probabilities, _ = softmax_forward(logits)
-    table = Table("picture", "is", "next")
+    table = Table(Column("picture", overflow="fold"), "is", "next")
     for path, row in zip(args.pictures, probabilities, strict=True):
         first, *others = [f"{k} ({row[k]:.1%})" for k in np.argsort(-row)[:3]]
         table.add_row(path, first, ", ".join(others))
-    Console(highlight=False).print(table)
+    make_console().print(table)
     if args.save:
         from .. import show
 

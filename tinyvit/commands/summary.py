@@ -1,5 +1,6 @@
 """`tinyvit summary`: list the parameters of a model."""
 
+from ..display import make_console
 from ..models import MODELS, get_model
 from ..params import count_params
 
@@ -18,7 +19,6 @@ def add_arguments(parser):
 
 def run(args):
     """Print name, shape and size of every parameter; returns the exit status."""
-    from rich.console import Console
     from rich.table import Table
 
     model = get_model(args.model)
@@ -30,7 +30,7 @@ def run(args):
     table.columns[2].justify = "right"
     for name, shape in shapes.items():
         table.add_row(name, " x ".join(map(str, shape)), f"{count_params({name: shape}):,}")
-    console = Console(highlight=False)
+    console = make_console()
     console.print(table)
     fields = ", ".join(f"{name}={value}" for name, value in vars(config).items())
     console.print(f"{args.preset}: {fields}")

@@ -15,7 +15,7 @@ from ..params import count_params
 from ..picture import ink_fraction
 from ..runs import RunFolder, Settings, newest_run, unused_folder
 from ..workers import granted_cores
-from .options import add_fields, config_classes, given_fields, recipe_classes
+from .options import add_fields, config_classes, given_fields, recipe_classes, seed
 
 EXAMPLES = """\
 examples:
@@ -41,7 +41,7 @@ def add_arguments(parser):
         metavar="DIR",
         help="go on with a run that was stopped (the one in --out, else the newest)",
     )
-    add("--seed", type=int, metavar="N", help="of all random numbers (0)")
+    add("--seed", type=seed, metavar="N", help="of all random numbers (0)")
     add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
     add("--threads", type=int, metavar="N", help="CPU threads (one for each core)")
     add(
@@ -61,6 +61,7 @@ def run(args):
     folder, settings, dataset = _prepare(args)
     recipe = settings.recipe
     if folder.summary.exists():
+        folder.resume.unlink(missing_ok=True)  # it was killed between the two
         print(f"{folder} is finished: nothing to resume")
         return 0
     images = f"{len(dataset.train_images)} images of {dataset.image_size}x{dataset.image_size}"
@@ -91,6 +92,9 @@ def run(args):
 def _prepare(args):
     """The run's folder, settings and data, of a new run or of one that goes on."""
     if args.resume:
+        named = args.resume is not True and args.out
+        same = not named or Path(args.out) == Path(args.resume)
+        _require(same, f"--resume {args.resume} and --out {args.out} differ: name the run once")
         folder = RunFolder(args.out or (newest_run() if args.resume is True else args.resume))
         if folder.config.is_file() or args.resume is not True or not args.out:
             settings = folder.settings()
@@ -121,12 +125,13 @@ def _settings(args, dataset):
             **given_fields(args, config_classes()),
         },
     )
-    device, threads = args.device or "cpu", args.threads or granted_cores()
+    device = args.device or "cpu"
+    threads = granted_cores() if args.threads is None else args.threads
     validation = args.validation or 0.0
-    _require(recipe.epochs >= 1, f"--epochs {recipe.epochs}: at least 1")
-    _require(recipe.batch_size >= 1, f"--batch-size {recipe.batch_size}: at least 1")
     _require(threads >= 1, f"--threads {threads}: at least 1")
     _require(0 <= validation < 1, f"--validation {validation}: a share from 0 to below 1, as 0.1")
+    count = len(dataset.train_images)
+    _require(round(validation * count) < count, f"--validation {validation} leaves no image")
     require_device(device)
     return Settings(
         model=model.name,

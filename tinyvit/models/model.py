@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from ..augment import Augmentation
+from ..errors import InputError
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Recipe:
         weights themselves
     augmentation : how training images are shifted, turned, scaled and bent
     overrides : fields of the preset to replace
+
+    Raises InputError for a number that no training can use.
     """
 
     preset: str
@@ -35,6 +39,21 @@ class Recipe:
     ema_decay: float = 0.0
     augmentation: Augmentation = Augmentation()
     overrides: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("lr", "clip_norm"):
+            self._require(name, 0 < getattr(self, name) < inf, "a number above 0")
+        for name in ("weight_decay", "warmup_epochs"):
+            self._require(name, 0 <= getattr(self, name) < inf, "a number, not below 0")
+        for name in ("label_smoothing", "ema_decay"):
+            self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1, as 0.1")
+
+    def _require(self, name, condition, what):
+        if not condition:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} {getattr(self, name)}: it should be {what}")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,148 @@
+"""CuPy gives what NumPy gives, on the device alone: on a GPU, or with `fakegpu` on the CPU.
+
+PYTHONPATH=path/to/fakegpu python -m pytest tests/test_cupy.py
+"""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from tinyvit import (
+    ViTConfig,
+    get_array_module,
+    init_params,
+    ops,
+    to_device,
+    to_numpy,
+    vit_backward,
+    vit_forward,
+)
+from tinyvit.backend import erf, require_device
+from tinyvit.examples import Example, model_example, op_examples
+from tinyvit.models import MODELS
+
+EXAMPLES = op_examples()
+TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
+each_example = pytest.mark.parametrize("name", EXAMPLES)
+each_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+pytestmark = pytest.mark.usefixtures("cupy")
+
+
+def mapped(change, value):
+    if isinstance(value, dict):
+        return {key: mapped(change, one) for key, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return tuple(mapped(change, one) for one in value)
+    return change(value) if hasattr(value, "dtype") else value
+
+
+def cast(dtype):
+    return lambda array: array.astype(dtype) if array.dtype.kind == "f" else array
+
+
+def flat(value, place=""):
+    """Place and array of every array in nested tuples and dicts."""
+    if isinstance(value, dict):
+        value = list(value.items())
+    elif isinstance(value, (tuple, list)):
+        value = list(enumerate(value))
+    else:
+        return [] if value is None else [(place, value)]
+    return [pair for key, one in value for pair in flat(one, f"{place}[{key}]")]
+
+
+def trace():
+    """fakegpu's trace, or None where the GPU is a real one."""
+    try:
+        import fakegpu
+    except ImportError:
+        return nullcontext()
+    return nullcontext() if fakegpu.real_gpus() else fakegpu.trace()
+
+
+def compare(example, dtype, *, copies_allowed=False):
+    args = mapped(cast(dtype), example.args)
+    out, cache = example.forward(*args, **example.kwargs)
+    dout = np.asarray(np.random.default_rng(1).standard_normal(np.shape(out)), dtype)
+    expected = out, example.backward(dout, cache)
+
+    args, dout = mapped(to_device, args), to_device(dout)
+    with trace() as seen:
+        out, cache = example.forward(*args, **example.kwargs)
+        grads = example.backward(dout, cache)
+    got = flat((out, grads))
+    for (place, one), (other_place, other) in zip(got, flat(expected), strict=True):
+        assert place == other_place
+        assert get_array_module(one).__name__ == "cupy" and one.dtype == dtype, place
+        assert one.shape == np.shape(other)
+        size = max(1, abs(other).max())
+        np.testing.assert_allclose(to_numpy(one), other, rtol=0, atol=TOLERANCE[dtype] * size)
+    if seen is not None:
+        assert copies_allowed or not seen.h2d, seen.h2d
+        assert not seen.d2h and not seen.syncs
+        assert dtype == "float64" or not seen.float64, seen.float64
+
+
+@each_example
+@each_dtype
+def test_every_pair_gives_the_same_on_cupy(name, dtype):
+    drawn = name in ("dropout", "drop_path")  # the mask is drawn by NumPy, and copied
+    compare(EXAMPLES[name], dtype, copies_allowed=drawn)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@each_dtype
+def test_whole_models_give_the_same_on_cupy(name, dtype):
+    compare(model_example(name), dtype)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"norm": "post", "activation": "gelu_tanh", "qkv_bias": False},
+        {"global_pool": "avg", "activation": "relu", "pos_embed": "none"},
+        {"pos_embed": "sincos2d"},
+        {"drop_rate": 0.2, "attn_drop_rate": 0.2, "drop_path_rate": 0.2},
+    ],
+    ids=lambda fields: ", ".join(fields),
+)
+def test_options_of_the_vit(fields):
+    config = ViTConfig.preset("digits", depth=2, **fields)
+    images = np.random.default_rng(0).standard_normal((2, 1, 8, 8))
+    args = images, init_params(config, dtype="float64"), config
+
+    def forward(*args):
+        return vit_forward(*args, rng=np.random.default_rng(0))
+
+    made_by_numpy = fields.keys() & {"drop_rate"} or fields.get("pos_embed") == "sincos2d"
+    compare(Example(forward, vit_backward, args), "float32", copies_allowed=made_by_numpy)
+
+
+@each_dtype
+def test_erf(dtype):
+    x = np.linspace(-6, 6, 101).astype(dtype)
+    out = erf(to_device(x))
+    assert out.dtype == dtype
+    tolerance = 1e-6 if dtype == "float32" else 1e-15
+    np.testing.assert_allclose(to_numpy(out), erf(x), rtol=0, atol=tolerance)
+
+
+def test_there_and_back(cupy):
+    require_device("gpu")
+    params = {"a": np.arange(6.0).reshape(2, 3), "b": np.ones(2, np.float32)}
+    there = to_device(params)
+    assert all(type(array) is cupy.ndarray for array in there.values())
+    assert get_array_module(1, there["a"]) is cupy
+    assert to_device(there["a"]) is there["a"]
+    for back in (to_numpy(there), to_device(there, "cpu")):
+        for name, array in params.items():
+            assert type(back[name]) is np.ndarray and back[name].dtype == array.dtype
+            assert np.array_equal(back[name], array)
+
+
+def test_the_loss_stays_on_the_device(cupy):
+    logits, labels = to_device(np.ones((3, 4), np.float32)), to_device(np.array([0, 1, 3]))
+    loss, cache = ops.cross_entropy_forward(logits, labels)
+    assert type(loss) is cupy.ndarray and loss.shape == ()
+    assert ops.cross_entropy_backward(1.0, cache).dtype == "float32"
