@@ -428,6 +428,20 @@ def test_a_run_goes_on_as_it_began(run, capsys, change):
     bad(f"train --resume run {change}", capsys, f"was begun with {flag}")
 
 
+def test_resume_refuses_another_recipe_and_options_of_another_model(run, capsys):
+    bad("train --resume run --recipe best", capsys, "another recipe than best")
+    bad("train --resume run --channels 3", capsys, "which has no --channels")
+
+
+def test_a_run_on_a_folder_goes_on_from_elsewhere(here, monkeypatch, capsys):
+    save_idx(here / "mine")
+    good(["train", *TINY, "--dataset", "mine", "--epochs", "1", "--out", "on-mine"], capsys)
+    (here / "on-mine" / "summary.json").unlink()
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    good("train --resume ../on-mine --dataset ../mine", capsys)
+
+
 @pytest.mark.parametrize("command", ["eval run", "predict run one.png", "train --resume run"])
 def test_damaged_settings_are_one_line(run, capsys, command):
     draw("one.png")

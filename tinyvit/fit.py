@@ -160,7 +160,7 @@ def _measure(trainer, measured, progress, epoch, lr):
 def _diverged(what, trainer, lr, run, recipe):
     return (
         f"the {what} at step {trainer.step_count} (learning rate {lr:.3g}); the last good "
-        f"checkpoint is kept: {run.checkpoint}; begin again with a lower rate, as "
+        f"checkpoint is kept: {run.checkpoint}; begin again with another --out and a lower rate: "
         f"--lr {recipe.lr / 3:.2g}"
     )
 

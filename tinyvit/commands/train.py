@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..backend import require_device
 from ..config import replace_fields
-from ..data import load_dataset
+from ..data import NAMES, load_dataset
 from ..display import Display
 from ..errors import InputError
 from ..fit import Diverged, Interrupted, fit, summarize
@@ -69,7 +69,9 @@ def run(args):
     print(
         f"{settings.model} with {count_params(shapes):,} parameters; {settings.dataset}: {images}"
     )
-    print(f"{settings.device}, {settings.threads} threads, seed {settings.seed}; into {folder}")
+    where = settings.device if settings.device == "gpu" else f"cpu, {settings.threads} threads"
+    goes_on = "going on in" if folder.resume.exists() else "into"
+    print(f"{where}, seed {settings.seed}; {goes_on} {folder}")
     try:
         with Display(recipe.epochs) as display:
             trainer, evaluation, rows, seconds = fit(folder, settings, dataset, display)
@@ -101,7 +103,7 @@ def _prepare(args):
             _refuse_changes(args, settings, folder)
             require_device(settings.device)
             return folder, settings, load_dataset(settings.dataset)
-    dataset = load_dataset(args.dataset or "digits")
+    dataset = load_dataset(_from_anywhere(args.dataset or "digits"))
     settings = _settings(args, dataset)
     name = f"{Path(settings.dataset).name}-{settings.model}"
     folder = RunFolder(args.out or unused_folder(name))
@@ -111,10 +113,7 @@ def _prepare(args):
 
 def _settings(args, dataset):
     model = get_model(args.model or "vit")
-    recipe = _recipe(model, args.recipe or "default", dataset.name)
-    given = given_fields(args, recipe_classes())
-    augmentation = {k: given.pop(k) for k in list(given) if hasattr(recipe.augmentation, k)}
-    recipe = replace(recipe, **given, augmentation=replace(recipe.augmentation, **augmentation))
+    recipe = _recipe(args, model, dataset.name)
     config = replace_fields(
         model.config_class.preset(recipe.preset),
         **{
@@ -146,11 +145,23 @@ def _settings(args, dataset):
     )
 
 
-def _recipe(model, name, dataset):
+def _recipe(args, model, dataset):
+    """The named recipe, with what the command line says in place of its own numbers."""
+    name = args.recipe or "default"
     if name not in model.recipes:
         raise InputError(f"no recipe {name!r} for {model.name}: use {' or '.join(model.recipes)}")
     recipes = model.recipes[name]
-    return recipes.get(dataset, recipes["mnist"])
+    recipe = recipes.get(dataset, recipes["mnist"])
+    given = given_fields(args, recipe_classes())
+    augmentation = {k: given.pop(k) for k in list(given) if hasattr(recipe.augmentation, k)}
+    return replace(recipe, **given, augmentation=replace(recipe.augmentation, **augmentation))
+
+
+def _from_anywhere(dataset):
+    """A folder's whole path, so that the run can go on from another place; a name as it is."""
+    return (
+        dataset if dataset in NAMES or not Path(dataset).is_dir() else str(Path(dataset).resolve())
+    )
 
 
 def _refuse_changes(args, settings, folder):
@@ -160,13 +171,20 @@ def _refuse_changes(args, settings, folder):
     began |= {"device": settings.device, "threads": settings.threads}
     began |= {"validation": settings.validation}
     began |= vars(recipe) | vars(recipe.augmentation) | vars(settings.config)
-    asked = {name: value for name, value in vars(args).items() if name in began}
-    for name, value in asked.items():
-        if value is not None and value != began[name]:
+    asked = {name: value for name, value in vars(args).items() if value is not None}
+    if "dataset" in asked:
+        asked["dataset"] = _from_anywhere(asked["dataset"])
+    other = "leave the option out to go on, or begin a new run with another --out"
+    for name in sorted(asked.keys() - {"run", "out", "resume", "recipe"}):
+        flag = f"--{name.replace('_', '-')}"
+        if name not in began:
+            raise InputError(f"{folder} holds a {settings.model}, which has no {flag}: {other}")
+        if asked[name] != began[name]:
             raise InputError(
-                f"{folder} was begun with --{name.replace('_', '-')} {began[name]}, not {value}: "
-                "leave the option out to go on, or begin a new run with another --out"
+                f"{folder} was begun with {flag} {began[name]}, not {asked[name]}: {other}"
             )
+    if args.recipe and _recipe(args, get_model(settings.model), settings.dataset) != recipe:
+        raise InputError(f"{folder} was begun with another recipe than {args.recipe}: {other}")
 
 
 def _require(condition, message):
