@@ -84,6 +84,7 @@ def pytorch_results(in_pytorch, case, dout):
     """Value and gradients of the same formula by PyTorch's autograd."""
     import torch
 
+    torch.set_num_threads(1)  # small arrays: more threads only wait for each other
     leaves = []
 
     def tensor(arg):

@@ -23,6 +23,7 @@ def make(config, batch=3, seed=0):
 @each_config
 def test_like_pytorch(config):
     torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
     from torch.nn import functional as F
 
     images, params = make(config)

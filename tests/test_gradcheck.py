@@ -22,7 +22,7 @@ def check(example, backward=None, **options):
 
 
 # Every element of these is checked in test_mutants; here, random directions will do.
-MANY_ELEMENTS = ("block", "block, post", "attention", "conv2d", "conv2d, stride 2")
+MANY_ELEMENTS = [name for name in EXAMPLES if name.startswith(("block", "att", "conv2d", "mlp"))]
 
 
 def called_wrong(report):
@@ -85,7 +85,7 @@ WRONG = {
 @pytest.mark.parametrize("mistake", WRONG)
 @pytest.mark.filterwarnings("ignore:invalid value encountered in multiply")  # 0 * inf
 def test_a_wrong_gradient_is_found_and_named(name, mistake):
-    example, directions = EXAMPLES[name], 3 if name in MANY_ELEMENTS else None
+    example, directions = EXAMPLES[name], 2 if name in MANY_ELEMENTS else None
     for i, gradient in enumerate(names_of(example)):
         report = check(example, changed(example, i, WRONG[mistake]), directions=directions)
         assert not report.ok
@@ -121,11 +121,10 @@ def test_every_pair_has_mutants():
         assert sum(count[other] for other in count if other.partition(",")[0] == stem) >= 3, stem
 
 
-@pytest.mark.parametrize("directions", [None, 3])
 @pytest.mark.parametrize("mutant", VIT_MUTANTS, ids=lambda mutant: mutant.mistake)
-def test_mutants_of_the_whole_vit(mutant, directions):
+def test_mutants_of_the_whole_vit(mutant):
     example = tiny_vit(mutant.example)
-    report = check(example, broken(vit_backward, mutant), directions=directions)
+    report = check(example, broken(vit_backward, mutant), directions=3)
     assert not report.ok
     assert set(mutant.wrong.split()) <= called_wrong(report)
     if mutant.mistake != "1/B":
@@ -157,9 +156,9 @@ def tiny_vit(global_pool, seed=0):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_right_backward_is_never_called_wrong(seed):
     for name, example in op_examples(seed).items():
-        many = name in MANY_ELEMENTS and seed > 0
-        report = check(example, seed=seed, directions=3 if many else None)
-        assert report.ok and report.error < 1e-7, f"{name}\n{report}"
+        if name not in MANY_ELEMENTS or seed == 0:
+            report = check(example, seed=seed)
+            assert report.ok and report.error < 1e-7, f"{name}\n{report}"
         report = check(example, seed=seed, directions=2)
         assert report.ok and report.error < 1e-7, f"{name}, directions\n{report}"
     for pool in ("token", "avg"):
@@ -168,9 +167,8 @@ def test_a_right_backward_is_never_called_wrong(seed):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("seed", range(2))
-def test_whole_models_in_directions(name, seed):
-    report = check(model_example(name, seed), seed=seed, directions=1)
+def test_whole_models_in_directions(name):
+    report = check(model_example(name), directions=1)
     assert report.ok, str(report)
 
 

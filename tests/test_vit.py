@@ -141,6 +141,7 @@ def vit_in_pytorch(images, params, config):
 @each_option
 def test_like_pytorch(option):
     torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
     config = replace(TINY, **{"img_size": 6, "depth": 3, "in_chans": 2} | OPTIONS[option])
     images, params = make(config)
     dlogits = np.random.default_rng(1).standard_normal((B, K))
