@@ -18,7 +18,9 @@ DEFAULT = {
     ),
     "mnist": Recipe(
         preset="mnist",
-        epochs=10,
+        epochs=14,
+        label_smoothing=0.1,
+        ema_decay=0.998,
         augmentation=Augmentation(shift=2.0, rotate=10.0, scale=0.1),
     ),
 }
