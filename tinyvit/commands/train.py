@@ -159,9 +159,9 @@ def _recipe(args, model, dataset):
 
 def _from_anywhere(dataset):
     """A folder's whole path, so that the run can go on from another place; a name as it is."""
-    return (
-        dataset if dataset in NAMES or not Path(dataset).is_dir() else str(Path(dataset).resolve())
-    )
+    if dataset in NAMES or not Path(dataset).is_dir():
+        return dataset
+    return str(Path(dataset).resolve())
 
 
 def _refuse_changes(args, settings, folder):
