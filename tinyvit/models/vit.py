@@ -13,6 +13,7 @@ DEFAULT = {
         batch_size=64,
         lr=2e-3,
         warmup_epochs=5,
+        label_smoothing=0.1,
         ema_decay=0.99,
         augmentation=Augmentation(shift=1.0),
     ),
@@ -28,12 +29,12 @@ DEFAULT = {
 BEST = {
     "mnist": Recipe(
         preset="mnist",
-        overrides={"embed_dim": 128, "depth": 6},
-        epochs=60,
-        warmup_epochs=2,
+        overrides={"patch_size": 4, "depth": 5},
+        epochs=40,
+        lr=1.5e-3,
         label_smoothing=0.1,
         ema_decay=0.999,
-        augmentation=Augmentation(shift=2.0, rotate=15.0, scale=0.15, elastic=1.0),
+        augmentation=Augmentation(shift=2.0, rotate=12.0, scale=0.12, elastic=0.8),
     ),
 }
 
