@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from op_checks import assert_like_pytorch, case
 
 from tinyvit import check_backward
 from tinyvit.errors import InputError
@@ -20,31 +21,20 @@ def make(config, batch=3, seed=0):
     return images, {name: 0.5 * n(shape) for name, shape in param_shapes(config).items()}
 
 
-@each_config
-def test_like_pytorch(config):
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
+def cnn_in_pytorch(images, p, config):
     from torch.nn import functional as F
 
-    images, params = make(config)
-    images_t = torch.tensor(images, requires_grad=True)
-    p = {name: torch.tensor(value, requires_grad=True) for name, value in params.items()}
-    x = images_t
+    x = images
     for layer in ("conv1", "conv2"):
         x = F.conv2d(x, p[f"{layer}.weight"], p[f"{layer}.bias"], padding=1)
         x = F.max_pool2d(F.relu(x), 2)
-    expected = F.linear(x.flatten(1), p["head.weight"], p["head.bias"]).log_softmax(-1)
-    dout = np.random.default_rng(1).standard_normal(expected.shape)
-    expected.backward(torch.tensor(dout))
+    return F.linear(x.flatten(1), p["head.weight"], p["head.bias"]).log_softmax(-1)
 
-    log_probs, cache = cnn_forward(images, params, config)
-    dimages, grads = cnn_backward(dout, cache)
-    assert list(grads) == list(params)
-    pairs = {"log_probs": (log_probs, expected.detach()), "dimages": (dimages, images_t.grad)}
-    pairs |= {name: (grads[name], p[name].grad) for name in params}
-    for name, (got, right) in pairs.items():
-        assert got.shape == right.shape
-        np.testing.assert_allclose(got, right.numpy(), rtol=1e-10, atol=1e-10, err_msg=name)
+
+@each_config
+def test_like_pytorch(config):
+    example = case(*make(config), config)
+    assert_like_pytorch(cnn_forward, cnn_backward, cnn_in_pytorch, example)
 
 
 @pytest.mark.parametrize("config", [DIGITS, ODD], ids=["digits", "odd"])

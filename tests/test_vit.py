@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from op_checks import assert_like_pytorch, case
 
 from tinyvit import ViTConfig, check_backward, ops, vit_backward, vit_forward
 from tinyvit.params import param_shapes
@@ -140,25 +141,9 @@ def vit_in_pytorch(images, params, config):
 
 @each_option
 def test_like_pytorch(option):
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
     config = replace(TINY, **{"img_size": 6, "depth": 3, "in_chans": 2} | OPTIONS[option])
-    images, params = make(config)
-    dlogits = np.random.default_rng(1).standard_normal((B, K))
-
-    images_t = torch.tensor(images, requires_grad=True)
-    params_t = {name: torch.tensor(value, requires_grad=True) for name, value in params.items()}
-    logits_t = vit_in_pytorch(images_t, params_t, config)
-    logits_t.backward(torch.tensor(dlogits))
-
-    logits, cache = vit_forward(images, params, config)
-    dimages, grads = vit_backward(dlogits, cache)
-    assert list(grads) == list(params)
-    pairs = {"logits": (logits, logits_t.detach()), "dimages": (dimages, images_t.grad)}
-    pairs |= {name: (grads[name], params_t[name].grad) for name in params}
-    for name, (got, expected) in pairs.items():
-        assert got.shape == expected.shape
-        np.testing.assert_allclose(got, expected.numpy(), rtol=1e-10, atol=1e-10, err_msg=name)
+    example = case(*make(config), config)
+    assert_like_pytorch(vit_forward, vit_backward, vit_in_pytorch, example)
 
 
 @each_option
