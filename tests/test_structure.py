@@ -64,7 +64,8 @@ ALLOWED = {
     "params": {"backend"},
     "vit": {"ops", "backend"},
     "gradcheck": set(),
-    "models": {"augment", "config", "errors", "ops", "params", "vit"},
+    "kernels": {"backend", "ops", "vit"},
+    "models": {"augment", "config", "errors", "kernels", "ops", "params", "vit"},
     "examples": {"config", "gradcheck", "models", "ops", "params"},
 }
 

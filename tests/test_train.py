@@ -9,7 +9,7 @@ from tinyvit.models import MODELS
 from tinyvit.ops import cross_entropy_backward, cross_entropy_forward
 from tinyvit.optim import adamw, clip, decay_vector, warmup_cosine
 from tinyvit.params import flatten, unflatten
-from tinyvit.predict import CHUNK, predict
+from tinyvit.predict import predict
 from tinyvit.train import Trainer
 from tinyvit.workers import Workers, split
 
@@ -168,7 +168,7 @@ def test_the_parts_of_a_batch_draw_dropouts_of_their_own():
 
 
 @every_model
-@pytest.mark.parametrize("count", [1, 5, CHUNK, 2 * CHUNK + 3])
+@pytest.mark.parametrize("count", [1, 2, 5, 259])
 def test_predict_is_the_forward_pass(name, count):
     trainer = trainer_of(name, threads=2)
     images, _ = batch(count)
@@ -177,7 +177,7 @@ def test_predict_is_the_forward_pass(name, count):
     assert isinstance(logits, np.ndarray) and logits.shape == (count, 10)
     np.testing.assert_allclose(logits, expected, rtol=1e-9, atol=1e-12)
     alone = predict(images, trainer.params, small_config(name))
-    np.testing.assert_array_equal(alone, logits)
+    np.testing.assert_allclose(alone, logits, rtol=1e-9, atol=1e-12)
 
 
 @every_model

@@ -4,9 +4,11 @@ import numpy as np
 
 from .backend import to_device, to_numpy
 from .models import model_of
-from .workers import Workers
+from .workers import Workers, split
 
-CHUNK = 128  # images a forward pass: enough to keep BLAS busy, few enough to stay in the cache
+TOKENS = 1600  # rows of a matrix product: enough to keep BLAS busy, few enough for the cache
+FEW_TOKENS = 64  # for each thread: below, meeting the others costs more than it brings
+ON_THE_GPU = 128  # images a forward pass
 
 
 def predict(images, params, config, *, device="cpu", workers=None):
@@ -20,14 +22,33 @@ def predict(images, params, config, *, device="cpu", workers=None):
 
     Returns (B, K) logits, a NumPy array.
     """
-    forward = model_of(config).forward
-
-    def logits_of(start):
-        chunk = to_device(images[start : start + CHUNK], device)
-        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
-            return to_numpy(forward(chunk, params, config)[0])
-
-    starts = range(0, len(images), CHUNK)
+    model = model_of(config)
     if device == "gpu":
-        return np.concatenate([logits_of(start) for start in starts])
-    return np.concatenate((workers or Workers()).map(logits_of, starts))
+        parts = split(0, len(images), -(-len(images) // ON_THE_GPU))
+        return np.concatenate([_on_gpu(images[part], params, config) for part in parts])
+
+    workers = workers or Workers()
+    few = len(images) < workers.threads
+    tokens = len(images) * model.tokens(config)
+    if model.on_cpu and few and tokens >= FEW_TOKENS * workers.threads:
+        return model.on_cpu.logits_by_tokens(images, params, config, workers)
+
+    def logits_of(part):
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
+            if model.on_cpu:
+                return model.on_cpu.logits(images[part], params, config)
+            return model.forward(images[part], params, config)[0]
+
+    rounds = -(-len(images) // (workers.threads * images_at_a_time(model, config)))
+    parts = split(0, len(images), rounds * workers.threads)
+    return np.concatenate(workers.map(logits_of, parts))
+
+
+def images_at_a_time(model, config):
+    """How many images one thread of a CPU should take through a model at a time."""
+    return max(1, TOKENS // model.tokens(config))
+
+
+def _on_gpu(images, params, config):
+    logits, _ = model_of(config).forward(to_device(images), params, config)
+    return to_numpy(logits)

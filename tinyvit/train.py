@@ -1,29 +1,33 @@
 """The Trainer: one optimiser step, on the cores of a CPU or on a GPU."""
 
+from math import sqrt
+
 import numpy as np
 
 from .backend import require_device, to_device, to_numpy
 from .errors import InputError
+from .kernels.cpu import optim as in_place
 from .models import model_of
 from .ops import cross_entropy_backward, cross_entropy_forward
 from .optim import adamw, clip, decay_vector, moving_average, warmup_cosine
 from .params import flatten, unflatten
-from .predict import predict
+from .predict import images_at_a_time, predict
 from .workers import Workers, split
 
 
 class Trainer:
     """Holds a model's parameters and the optimiser's state, and takes steps.
 
-    On the CPU the batch is cut into one part a thread, each part into micro-batches; the parts'
-    gradients are added in a fixed order, so that the same seed and the same number of threads give
-    the same bits. On the GPU the batch is one part.
+    On the CPU the batch is cut into one part a thread, each part into micro-batches that fit the
+    cache; the parts' gradients are added in a fixed order, so that the same seed and the same
+    number of threads give the same bits. Parameters, gradients and moments are one flat vector
+    each, and every thread updates its share of them. On the GPU the batch is one part.
 
     config : configuration of any registered model
     params : dict of arrays, the first values; copied
     device : "cpu" or "gpu"
     threads : CPU threads; None takes one for each core granted
-    micro_batch : largest number of images a forward pass; None takes 64 on the CPU
+    micro_batch : largest number of images a forward pass; None takes what fits the cache
     lr : highest learning rate
     weight_decay : AdamW's, on weight matrices only
     warmup_steps : steps over which the learning rate rises
@@ -61,14 +65,17 @@ class Trainer:
         self.step_count = 0
 
         self._model = model_of(config)
+        if device == "cpu" and micro_batch is None:
+            micro_batch = images_at_a_time(self._model, config)
+        self._micro_batch = micro_batch
         self._workers = Workers(1 if device == "gpu" else threads)
         self.threads = self._workers.threads
-        self._micro_batch = micro_batch or (64 if device == "cpu" else None)
         self._shapes = {name: value.shape for name, value in params.items()}
         self._flat, self._params = flatten(to_device(params, device))
         self._decay = decay_vector(self._params, weight_decay)
         self._m, self._v = self._flat * 0, self._flat * 0
         self._average = self._flat.copy() if ema_decay else None
+        self._grads = [flatten(self._params) for _ in range(self.threads)]
 
     def step(self, images, labels):
         """Take one optimiser step on a batch.
@@ -83,9 +90,14 @@ class Trainer:
         images, labels = to_device(images, self.device), to_device(labels, self.device)
         parts = enumerate(split(0, len(images), self.threads))
         results = self._workers.map(lambda part: self._gradient(images, labels, *part), parts)
-        losses, corrects, grads = zip(*results, strict=True)
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._update(sum(grads[1:], start=grads[0]))
+        losses, corrects = zip(*results, strict=True)
+        lr = self.learning_rate()
+        self.step_count += 1
+        grads = [grad for grad, _ in self._grads[: len(losses)]]
+        if self.device == "cpu":
+            self._update_in_place(grads, lr)
+        else:
+            self._update(grads[0], lr)
         return float(sum(losses)), int(sum(corrects))
 
     def learning_rate(self):
@@ -123,10 +135,10 @@ class Trainer:
         Returns dict of NumPy vectors: params, m, v and, where there is one, average. The random
         numbers need no entry: they are drawn from the seed and `step_count`.
         """
-        state = {"params": self._flat.copy(), "m": self._m, "v": self._v}
+        state = {"params": self._flat, "m": self._m, "v": self._v}
         if self._average is not None:
             state["average"] = self._average
-        return to_numpy(state)
+        return {name: to_numpy(value).copy() for name, value in state.items()}
 
     def restore(self, state, step_count):
         """Go on from a saved state.
@@ -142,42 +154,76 @@ class Trainer:
             if state[name].shape != value.shape:
                 raise InputError(f"{name} is {state[name].shape}, expected {value.shape}")
         self._flat[...] = to_device(state["params"], self.device)
-        self._m, self._v = (to_device(state[name], self.device) for name in ("m", "v"))
+        self._m[...], self._v[...] = (to_device(state[name], self.device) for name in ("m", "v"))
         if self._average is not None:
-            self._average = to_device(state["average"], self.device)
+            self._average[...] = to_device(state["average"], self.device)
         self.step_count = step_count
 
     def _gradient(self, images, labels, index, part):
-        """Loss, correct answers and gradient of one thread's part of the batch."""
+        """Loss and correct answers of one part of the batch; its gradient goes to `_grads`."""
         rng = np.random.default_rng([self.seed, self.step_count, index])
-        total_loss, total_correct, total_grad = 0, 0, None
+        total_loss, total_correct = 0, 0
         count = part.stop - part.start
         chunks = -(-count // (self._micro_batch or count))
+        _, sums = self._grads[index]
         for chunk in split(part.start, part.stop, chunks):
+            is_first = chunk.start == part.start
             share = (chunk.stop - chunk.start) / len(images)
             x, y = images[chunk], labels[chunk]
             with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the loss
-                logits, cache = self._model.forward(x, self._params, self.config, rng=rng)
+                logits, cache = self._forward(x, rng, sums if is_first else None)
                 loss, loss_cache = cross_entropy_forward(logits, y, self.label_smoothing)
                 dlogits = cross_entropy_backward(share, loss_cache)
                 _, grads = self._model.backward(dlogits, cache)
-            grad, _ = flatten(grads)
             total_loss = total_loss + share * loss
             total_correct = total_correct + (logits.argmax(axis=-1) == y).sum()
-            total_grad = grad if total_grad is None else total_grad + grad
-        return total_loss, total_correct, total_grad
+            for name, total in sums.items():
+                if not is_first:
+                    total += grads[name]
+                elif grads[name] is not total:
+                    total[...] = grads[name]
+        return total_loss, total_correct
 
-    def _update(self, grads):
-        lr = self.learning_rate()
-        self.step_count += 1
+    def _forward(self, images, rng, grads):
+        if self.device == "cpu" and self._model.on_cpu:
+            forward = self._model.on_cpu.forward
+            return forward(images, self._params, self.config, rng=rng, grads=grads)
+        return self._model.forward(images, self._params, self.config, rng=rng)
+
+    def _update(self, grads, lr):
         grads, _ = clip(grads, self.clip_norm)
-        self._flat[...], self._m, self._v = adamw(
+        self._flat[...], self._m[...], self._v[...] = adamw(
             self._flat, grads, self._m, self._v, step=self.step_count, lr=lr, decay=self._decay
         )
         if self._average is not None:
-            self._average = moving_average(
+            self._average[...] = moving_average(
                 self._average, self._flat, self.ema_decay, self.step_count
             )
+
+    def _update_in_place(self, grads, lr):
+        """As `_update`, every thread on its share of the vectors."""
+        shares = split(0, len(self._flat), self.threads)
+        squares = self._workers.map(lambda s: in_place.add_up([g[s] for g in grads]), shares)
+        scale = min(1.0, self.clip_norm / (sqrt(sum(squares)) + 1e-12))
+
+        def update(s):
+            flat = self._flat[s]
+            with np.errstate(over="ignore", invalid="ignore"):
+                in_place.adamw(
+                    flat,
+                    grads[0][s],
+                    self._m[s],
+                    self._v[s],
+                    scale=scale,
+                    step=self.step_count,
+                    lr=lr,
+                    decay=self._decay[s],
+                )
+                if self._average is not None:
+                    average = self._average[s]
+                    in_place.moving_average(average, flat, self.ema_decay, self.step_count)
+
+        self._workers.map(update, shares)
 
     def _cut(self, flat):
         return unflatten(flat, self._shapes)

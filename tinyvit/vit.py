@@ -50,7 +50,7 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
     for i in range(config.depth):
         x, cache[f"blocks.{i}"] = ops.block_forward(
             x,
-            _starting_with(f"blocks.{i}.", p),
+            starting_with(f"blocks.{i}.", p),
             config.num_heads,
             norm=config.norm,
             activation=config.activation,
@@ -135,7 +135,8 @@ def sincos2d(config):
     return np.concatenate([np.zeros((1, 4 * quarter)), table])[None]
 
 
-def _starting_with(prefix, params):
+def starting_with(prefix, params):
+    """The entries of a dict whose names start with `prefix`, under the rest of their names."""
     return {
         name.removeprefix(prefix): value
         for name, value in params.items()

@@ -2,11 +2,16 @@
 
 import ctypes
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+
+from .kernels.cpu.buffers import Buffers, reuse
 
 
 def granted_cores():
     """Number of processor cores this process may use (not merely those the machine has)."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -17,7 +22,8 @@ class Workers:
 
     Each part of a batch is computed by one thread from end to end. NumPy lets go of Python's lock
     inside its loops and products, so the threads run side by side; BLAS, which would otherwise
-    start threads of its own inside every product, is held to one while they work.
+    start threads of its own inside every product, is held to one while they work. Each thread has
+    buffers of its own, which the fast kernels use again and again.
 
     threads : how many; None takes one for each core granted
     """
@@ -29,16 +35,23 @@ class Workers:
         self.threads = threads or granted_cores()
         self._blas = ThreadpoolController()
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._lock = threading.Lock()
+        self._local = threading.local()
 
     def map(self, function, parts):
         """Call `function(part)` for every part, side by side; return the results in order.
 
         An exception in one of them is raised here.
         """
-        with self._blas.limit(limits=1, user_api="blas"):
-            if self._pool is None:
-                return [function(part) for part in parts]
-            return list(self._pool.map(function, parts))
+
+        def run(part):
+            if not hasattr(self._local, "buffers"):
+                self._local.buffers = Buffers()
+            with reuse(self._local.buffers):
+                return function(part)
+
+        with self._lock, self._blas.limit(limits=1, user_api="blas"):
+            return list(map(run, parts) if self._pool is None else self._pool.map(run, parts))
 
 
 def keep_freed_memory():

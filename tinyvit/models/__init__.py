@@ -2,7 +2,7 @@
 
 from ..errors import InputError
 from .cnn import CNN
-from .model import Model, Recipe
+from .model import Model, OnCPU, Recipe
 from .vit import VIT
 
 MODELS = {model.name: model for model in (VIT, CNN)}
@@ -33,4 +33,4 @@ def model_of(config):
     raise InputError(f"{type(config).__name__} is not the configuration of a registered model")
 
 
-__all__ = ["MODELS", "Model", "Recipe", "get_model", "model_of"]
+__all__ = ["MODELS", "Model", "OnCPU", "Recipe", "get_model", "model_of"]

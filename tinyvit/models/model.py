@@ -57,6 +57,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class OnCPU:
+    """What training and prediction call on a CPU instead of a model's `forward`.
+
+    forward : as `Model.forward`; its cache is for `Model.backward`
+    logits : (images, params, config) -> logits (B, K); keeps nothing
+    logits_by_tokens : (images, params, config, workers) -> logits (B, K); for fewer images than
+        there are threads
+    """
+
+    forward: Callable
+    logits: Callable
+    logits_by_tokens: Callable
+
+
+@dataclass(frozen=True)
 class Model:
     """One kind of network, as the rest of the program sees it.
 
@@ -70,6 +85,9 @@ class Model:
         no entry of its own
     attention : cache -> (B, H', W') share of attention on each part of the image; None where a
         model has no such thing
+    tokens : config -> rows that an image is in the model's matrix products; the more there are,
+        the fewer images fit the cache
+    on_cpu : the same model made for speed on a CPU; None where there is only one
     """
 
     name: str
@@ -80,3 +98,5 @@ class Model:
     backward: Callable
     recipes: dict
     attention: Callable | None = None
+    tokens: Callable = lambda config: 25
+    on_cpu: "OnCPU | None" = None

@@ -2,9 +2,10 @@
 
 from ..augment import Augmentation
 from ..config import ViTConfig
+from ..kernels.cpu import vit as on_cpu
 from ..params import init_params, param_shapes
 from ..vit import vit_backward, vit_forward
-from .model import Model, Recipe
+from .model import Model, OnCPU, Recipe
 
 DEFAULT = {
     "digits": Recipe(
@@ -61,5 +62,7 @@ VIT = Model(
     forward=vit_forward,
     backward=vit_backward,
     recipes={"default": DEFAULT, "best": BEST},
+    tokens=lambda config: config.num_patches + 1,
     attention=class_token_attention,
+    on_cpu=OnCPU(on_cpu.vit_forward, on_cpu.vit_logits, on_cpu.vit_logits_by_tokens),
 )

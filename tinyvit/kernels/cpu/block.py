@@ -1,0 +1,100 @@
+"""Fast `ops.block`: residuals are added in place, and only for the tokens that are wanted."""
+
+from ...ops import (
+    drop_path_backward,
+    drop_path_forward,
+    dropout_backward,
+    dropout_forward,
+)
+from .attention import attention_backward, attention_forward
+from .layernorm import layernorm_backward, layernorm_forward
+from .mlp import mlp_backward, mlp_forward
+
+MLP = ("mlp.fc1.weight", "mlp.fc1.bias", "mlp.fc2.weight", "mlp.fc2.bias")
+ATTENTION = ("attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight", "attn.proj.bias")
+
+
+def block_forward(
+    x,
+    params,
+    num_heads,
+    *,
+    norm="pre",
+    activation="gelu",
+    eps=1e-6,
+    drop_rate=0.0,
+    attn_drop_rate=0.0,
+    drop_path_rate=0.0,
+    rng=None,
+    queries=None,
+    gather=None,
+):
+    """As `ops.block_forward`.
+
+    queries : how many of the first tokens are wanted; None is all. The output has these alone:
+        the other tokens still serve as keys and values.
+    gather : as in `attention_forward`
+    """
+    if norm not in ("pre", "post"):
+        raise ValueError(f'norm={norm!r} is not known: use "pre" or "post"')
+    cache = {"norm": norm, "names": tuple(params)}
+
+    def normalise(name, x):
+        weights = params[f"{name}.weight"], params[f"{name}.bias"]
+        out, cache[name] = layernorm_forward(x, *weights, eps)
+        return out
+
+    def drop(i, x):
+        x, cache[f"drop{i}"] = dropout_forward(x, drop_rate, rng)
+        x, cache[f"path{i}"] = drop_path_forward(x, drop_path_rate, rng)
+        return x
+
+    weights = (params.get(name) for name in ATTENTION)
+    inner = normalise("norm1", x) if norm == "pre" else x
+    out, cache["attn"] = attention_forward(
+        inner, *weights, num_heads, attn_drop_rate, rng, queries=queries, gather=gather
+    )
+    out = drop(1, out)
+    out += x[:, :queries]
+    x = out if norm == "pre" else normalise("norm1", out)
+
+    inner = normalise("norm2", x) if norm == "pre" else x
+    weights = (params[name] for name in MLP)
+    out, cache["mlp"] = mlp_forward(inner, *weights, activation, drop_rate, rng)
+    out = drop(2, out)
+    out += x
+    return (out if norm == "pre" else normalise("norm2", out)), cache
+
+
+def block_backward(dout, cache, out=None):
+    """As `ops.block_backward`.
+
+    out : dict with the keys of params, where to write the gradients of weight matrices; None
+        takes new arrays
+    """
+    grads, out = {}, out or {}
+
+    def dnormalise(name, dx):
+        dx, grads[f"{name}.weight"], grads[f"{name}.bias"] = layernorm_backward(dx, cache[name])
+        return dx
+
+    def ddrop(i, dx):
+        return dropout_backward(drop_path_backward(dx, cache[f"path{i}"]), cache[f"drop{i}"])
+
+    pre = cache["norm"] == "pre"
+    dout = dout if pre else dnormalise("norm2", dout)
+    dx, *dweights = mlp_backward(ddrop(2, dout), cache["mlp"], _weights(MLP, out))
+    grads |= zip(MLP, dweights, strict=True)
+    dx = dnormalise("norm2", dx) if pre else dx
+    dx += dout
+
+    dout = dx if pre else dnormalise("norm1", dx)
+    dx, *dweights = attention_backward(ddrop(1, dout), cache["attn"], _weights(ATTENTION, out))
+    grads |= zip(ATTENTION, dweights, strict=True)
+    dx = dnormalise("norm1", dx) if pre else dx
+    dx[:, : dout.shape[1]] += dout
+    return dx, {name: grads[name] for name in cache["names"]}
+
+
+def _weights(names, arrays):
+    return [arrays.get(name) for name in names if name.endswith("weight")]
