@@ -39,7 +39,7 @@ def curves(rows):
 
     Returns the Figure.
     """
-    figure = _figure(11, 4.6)
+    figure = blank_figure(11, 4.6)
     loss, accuracy = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     held_out = "test" if "test_accuracy" in rows[0] else "validation"
@@ -79,7 +79,7 @@ def confusion(labels, predictions, num_classes):
     errors, total = int(counts[~right].sum()), len(labels)
 
     side = max(7.5, 0.3 * num_classes)
-    figure = _figure(1.08 * side + 0.2, side)
+    figure = blank_figure(1.08 * side + 0.2, side)
     axes = figure.subplots()
     diagonal = np.ma.masked_where(~right, counts)
     axes.imshow(diagonal, cmap="Greys", vmin=0, vmax=4 * max(1, counts.max()))
@@ -139,7 +139,7 @@ def hardest(images, labels, logits, count=24):
 
     columns = min(8, max(3, len(order)))
     lines = -(-len(order) // columns)
-    figure = _figure(1.6 * columns, 2.0 * lines + 0.5)
+    figure = blank_figure(1.6 * columns, 2.0 * lines + 0.5)
     figure.suptitle(f"The {len(order)} hardest of {len(labels)} images", fontsize=TITLE)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.ravel():
@@ -168,7 +168,7 @@ def attention(images, maps, labels, predictions=None):
     """
     images, maps, labels = to_numpy(images), to_numpy(maps), to_numpy(labels)
     shares = 100 * maps
-    figure = _figure(1.5 * len(images) + 1.4, 3.35)
+    figure = blank_figure(1.5 * len(images) + 1.4, 3.35)
     grid = figure.subplots(2, len(images), squeeze=False)
     colours = colormaps["inferno"]
     scale = ScalarMappable(PowerNorm(0.5, 0, shares.max()), colours)
@@ -210,7 +210,7 @@ def predictions(images, probabilities, names):
     """
     images, probabilities = to_numpy(images), to_numpy(probabilities)
     top = min(5, probabilities.shape[1])
-    figure = _figure(7.2, 2.5 * len(images))
+    figure = blank_figure(7.2, 2.5 * len(images))
     grid = figure.subplots(len(images), 2, squeeze=False, width_ratios=[1, 1.7])
     for (left, right), image, row, name in zip(grid, images, probabilities, names, strict=True):
         left.imshow(_shown(image))
@@ -235,7 +235,7 @@ def predictions(images, probabilities, names):
 # ---- the style that all share
 
 
-def _figure(width, height):
+def blank_figure(width, height):
     """Make an empty figure [inches] that fits its parts together by itself."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # inches

@@ -1,0 +1,1 @@
+"""What `tinyvit bench` measures, and how."""

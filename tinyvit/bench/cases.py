@@ -1,0 +1,89 @@
+"""The cases that are timed: a model, a batch, and what is done with it."""
+
+from dataclasses import dataclass, replace
+
+from ..config import ViTConfig
+
+TRAIN, PREDICT = "train", "predict"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time.
+
+    config : ViTConfig
+    batch : images at a time
+    work : "train", a whole optimiser step, or "predict"
+    """
+
+    config: ViTConfig
+    batch: int
+    work: str = TRAIN
+
+    @property
+    def tokens(self):
+        """N, tokens of an image."""
+        return self.config.num_patches + 1
+
+    @property
+    def flop(self):
+        """Floating-point operations of one run, 2 for each multiply-add of a matrix product.
+
+        In training the way back is twice the way there. Every token is counted in every block,
+        also where a program finds out that it need not be computed.
+        """
+        return self.batch * forward_flop(self.config) * (3 if self.work == TRAIN else 1)
+
+    @property
+    def kept_bytes(self):
+        """Bytes of the activations that lie between the way there and the way back, in float32."""
+        config, N = self.config, self.tokens
+        token = 9 * config.embed_dim + 3 * config.hidden_dim + config.num_heads * N
+        return 4 * self.batch * config.depth * N * token
+
+    @property
+    def least_bytes(self):
+        """Bytes to and from memory if nothing at all stayed in a cache, each array moved once.
+
+        Weights are read once a pass. In training each gradient is written and read once, AdamW
+        reads and writes weights and two moments; activations are written, and read on the way back.
+        """
+        config = self.config
+        weights = (
+            4 * config.depth * config.embed_dim * (4 * config.embed_dim + 2 * config.hidden_dim)
+        )
+        if self.work == PREDICT:
+            return weights + self.kept_bytes
+        return (2 + 2 + 6) * weights + 2 * self.kept_bytes
+
+
+def forward_flop(config):
+    """Floating-point operations of one image's way through a ViT: linear layers, q k.T, attn v."""
+    D, N, M = config.embed_dim, config.num_patches + 1, config.hidden_dim
+    patches = config.num_patches * config.in_chans * config.patch_size**2 * D
+    block = N * (4 * D * D + 2 * D * M) + 2 * N * N * D
+    return 2 * (patches + config.depth * block + D * config.num_classes)
+
+
+A = ViTConfig.preset("mnist", patch_size=4, embed_dim=64, depth=6, num_heads=4, mlp_ratio=4.0)
+B16 = ViTConfig.preset("vit_base_patch16_224")
+
+CASES = {
+    "A": Case(A, 128),
+    "A128": Case(replace(A, embed_dim=128), 128),
+    "mnist": Case(ViTConfig.preset("mnist"), 128),
+    "B16-predict-1": Case(B16, 1, PREDICT),
+    "B16-predict-8": Case(B16, 8, PREDICT),
+    "B16-train-2": Case(B16, 2),
+}
+
+# With mean pooling: for the class token alone, the last block would cost next to nothing.
+GROWING = replace(A, global_pool="avg")
+SCALING = {
+    "batch": {size: Case(GROWING, size) for size in (32, 64, 128, 256, 512)},
+    "tokens": {
+        (size // 4) ** 2 + 1: Case(replace(GROWING, img_size=size), 8)
+        for size in (28, 56, 112, 224)
+    },
+    "depth": {depth: Case(replace(GROWING, depth=depth), 64) for depth in (1, 2, 4, 8, 16)},
+}
