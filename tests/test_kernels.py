@@ -14,6 +14,8 @@ from tinyvit.kernels import cpu
 from tinyvit.kernels.cpu import optim as in_place
 from tinyvit.kernels.cpu import vit as fast_vit
 from tinyvit.kernels.cpu.buffers import Buffers, empty, reuse
+from tinyvit.kernels.cpu.fold import fold, unfold
+from tinyvit.kernels.cpu.layernorm import normalize_backward, normalize_forward
 from tinyvit.workers import Workers
 
 EXAMPLES = op_examples()
@@ -254,6 +256,31 @@ def test_the_whole_model_on_fast_pairs(variant, dtype):
 
 
 @each_dtype
+@pytest.mark.parametrize("folds", [0, float("inf")])
+@pytest.mark.parametrize("variant", ["default", "no qkv_bias", "relu", "every dropout"])
+def test_folding_a_layernorm_changes_nothing(folds, variant, dtype, monkeypatch):
+    monkeypatch.setattr("tinyvit.kernels.cpu.block.FOLDS", folds)
+    test_the_whole_model_on_fast_pairs(variant, dtype)
+
+
+def test_a_folded_layernorm_is_a_layernorm_and_a_linear_layer():
+    n = np.random.default_rng(0).standard_normal
+    x, gain, shift, weight, bias = n((2, 9, 5)), n(5), n(5), n((3, 5)), n(3)
+    xhat, norm_cache = normalize_forward(x, 1e-6)
+    folded, moved = fold(weight, bias, gain, shift)
+    out, cache = ops.linear_forward(xhat, folded, moved)
+    dout = random_dout(out, "float64")
+    dx, dfolded, dmoved = ops.linear_backward(dout, cache)
+    got = [normalize_backward(dx, norm_cache), *unfold(dfolded, dmoved, weight, gain, shift)]
+
+    inner, norm_cache = ops.layernorm_forward(x, gain, shift)
+    expected, cache = ops.linear_forward(inner, weight, bias)
+    dx, dweight, dbias = ops.linear_backward(dout, cache)
+    dx, dgain, dshift = ops.layernorm_backward(dx, norm_cache)
+    assert_same([out, *got, dmoved], [expected, dx, dweight, dgain, dshift, dbias], "float64", 10)
+
+
+@each_dtype
 def test_gradients_are_written_where_they_are_wanted(dtype):
     images, params, dlogits = example_of(ODD, dtype)
     _, cache = vit_forward(images, params, ODD)
@@ -269,7 +296,8 @@ def test_gradients_are_written_where_they_are_wanted(dtype):
 @each_variant
 @each_dtype
 @pytest.mark.parametrize("threads", [1, 2, 3, 9])
-def test_logits_alone_and_by_tokens(variant, dtype, threads):
+def test_logits_alone_and_by_tokens(variant, dtype, threads, monkeypatch):
+    monkeypatch.setattr(fast_vit, "FEW", 1)
     config = replace(ODD, **VARIANTS[variant])
     images, params, _ = example_of(config, dtype)
     logits, _ = vit_forward(images, params, config)
@@ -280,7 +308,8 @@ def test_logits_alone_and_by_tokens(variant, dtype, threads):
         assert_same(got, logits, dtype, times=10)
 
 
-def test_a_mistake_in_one_part_of_the_tokens_stops_the_others():
+def test_a_mistake_in_one_part_of_the_tokens_stops_the_others(monkeypatch):
+    monkeypatch.setattr(fast_vit, "FEW", 1)
     images, params, _ = example_of(ODD, "float64")
     del params["blocks.1.norm2.weight"]
     with pytest.raises(Exception, match="norm2|Barrier|^$"):

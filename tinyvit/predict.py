@@ -7,7 +7,6 @@ from .models import model_of
 from .workers import Workers, split
 
 TOKENS = 1600  # rows of a matrix product: enough to keep BLAS busy, few enough for the cache
-FEW_TOKENS = 64  # for each thread: below, meeting the others costs more than it brings
 ON_THE_GPU = 128  # images a forward pass
 
 
@@ -28,9 +27,7 @@ def predict(images, params, config, *, device="cpu", workers=None):
         return np.concatenate([_on_gpu(images[part], params, config) for part in parts])
 
     workers = workers or Workers()
-    few = len(images) < workers.threads
-    tokens = len(images) * model.tokens(config)
-    if model.on_cpu and few and tokens >= FEW_TOKENS * workers.threads:
+    if model.on_cpu and len(images) < workers.threads:
         return model.on_cpu.logits_by_tokens(images, params, config, workers)
 
     def logits_of(part):

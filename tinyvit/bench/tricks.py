@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from .. import models, ops, train, workers
-from ..kernels.cpu import attention, block, buffers, linear, mlp, vit
+from ..kernels.cpu import attention, block, buffers, mlp, vit
 
 WHOLE_SHARE = {"micro_batch": 10**9}
 ONE_THREAD = {"threads": 1}
@@ -43,6 +43,7 @@ def _no_fast_gelu():
 
 
 def _no_fast_layernorm():
+    _no_folding()
     block.layernorm_forward, block.layernorm_backward = (
         *(ops.layernorm_forward, ops.layernorm_backward),
     )
@@ -57,8 +58,8 @@ def _no_fast_softmax():
     return {}
 
 
-def _no_sums_by_blas():
-    linear.sum_rows = lambda rows: rows.sum(axis=0)
+def _no_folding():
+    block.FOLDS = float("inf")
     return {}
 
 
@@ -83,8 +84,8 @@ TRICKS = {
     "class token": ("The last block for the class token alone", _no_class_token_alone),
     "gelu": ("GELU by one tanh and a polynomial", _no_fast_gelu),
     "layernorm": ("LayerNorm in place, its sums by BLAS", _no_fast_layernorm),
+    "folding": ("LayerNorm's gain and shift folded into weights", _no_folding),
     "softmax": ("Softmax in place, a maximum only where needed", _no_fast_softmax),
-    "sums": ("Bias gradients as matrix products", _no_sums_by_blas),
     "adamw": ("AdamW in place, on all threads", _no_update_in_place),
     "micro-batches": ("Micro-batches that fit the cache", _no_micro_batches),
     "all": ("All of them: the textbook alone", _none),

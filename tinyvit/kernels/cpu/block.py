@@ -7,10 +7,17 @@ from ...ops import (
     dropout_forward,
 )
 from .attention import attention_backward, attention_forward
-from .layernorm import layernorm_backward, layernorm_forward
+from .fold import fold, unfold
+from .layernorm import (
+    layernorm_backward,
+    layernorm_forward,
+    normalize_backward,
+    normalize_forward,
+)
 from .mlp import mlp_backward, mlp_forward
 
 MLP = ("mlp.fc1.weight", "mlp.fc1.bias", "mlp.fc2.weight", "mlp.fc2.bias")
+FOLDS = 5  # tokens for each feature from which folding a LayerNorm costs less than it saves
 ATTENTION = ("attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight", "attn.proj.bias")
 
 
@@ -44,23 +51,35 @@ def block_forward(
         out, cache[name] = layernorm_forward(x, *weights, eps)
         return out
 
+    def enter(norm_name, linear_name, x):
+        """What goes into a branch, and the weights of its first layer."""
+        layer = params[f"{linear_name}.weight"], params.get(f"{linear_name}.bias")
+        if norm == "post":
+            return x, *layer
+        if x.size < FOLDS * x.shape[-1] ** 2:
+            return normalise(norm_name, x), *layer
+        gain, shift = params[f"{norm_name}.weight"], params[f"{norm_name}.bias"]
+        xhat, cache[norm_name] = normalize_forward(x, eps)
+        cache[linear_name] = layer[0], gain, shift
+        return xhat, *fold(*layer, gain, shift)
+
     def drop(i, x):
         x, cache[f"drop{i}"] = dropout_forward(x, drop_rate, rng)
         x, cache[f"path{i}"] = drop_path_forward(x, drop_path_rate, rng)
         return x
 
-    weights = (params.get(name) for name in ATTENTION)
-    inner = normalise("norm1", x) if norm == "pre" else x
+    inner, *qkv = enter("norm1", "attn.qkv", x)
+    proj = params["attn.proj.weight"], params["attn.proj.bias"]
     out, cache["attn"] = attention_forward(
-        inner, *weights, num_heads, attn_drop_rate, rng, queries=queries, gather=gather
+        inner, *qkv, *proj, num_heads, attn_drop_rate, rng, queries=queries, gather=gather
     )
     out = drop(1, out)
     out += x[:, :queries]
     x = out if norm == "pre" else normalise("norm1", out)
 
-    inner = normalise("norm2", x) if norm == "pre" else x
-    weights = (params[name] for name in MLP)
-    out, cache["mlp"] = mlp_forward(inner, *weights, activation, drop_rate, rng)
+    inner, *fc1 = enter("norm2", "mlp.fc1", x)
+    fc2 = params["mlp.fc2.weight"], params["mlp.fc2.bias"]
+    out, cache["mlp"] = mlp_forward(inner, *fc1, *fc2, activation, drop_rate, rng)
     out = drop(2, out)
     out += x
     return (out if norm == "pre" else normalise("norm2", out)), cache
@@ -78,6 +97,18 @@ def block_backward(dout, cache, out=None):
         dx, grads[f"{name}.weight"], grads[f"{name}.bias"] = layernorm_backward(dx, cache[name])
         return dx
 
+    def dleave(norm_name, linear_name, dx):
+        """From the gradient of a branch's input to that of x; `enter` backwards."""
+        if not pre:
+            return dx
+        if linear_name not in cache:
+            return dnormalise(norm_name, dx)
+        weight, bias = f"{linear_name}.weight", f"{linear_name}.bias"
+        grads[weight], grads[f"{norm_name}.weight"], grads[f"{norm_name}.bias"] = unfold(
+            grads[weight], grads[bias], *cache[linear_name]
+        )
+        return normalize_backward(dx, cache[norm_name])
+
     def ddrop(i, dx):
         return dropout_backward(drop_path_backward(dx, cache[f"path{i}"]), cache[f"drop{i}"])
 
@@ -85,13 +116,13 @@ def block_backward(dout, cache, out=None):
     dout = dout if pre else dnormalise("norm2", dout)
     dx, *dweights = mlp_backward(ddrop(2, dout), cache["mlp"], _weights(MLP, out))
     grads |= zip(MLP, dweights, strict=True)
-    dx = dnormalise("norm2", dx) if pre else dx
+    dx = dleave("norm2", "mlp.fc1", dx)
     dx += dout
 
     dout = dx if pre else dnormalise("norm1", dx)
     dx, *dweights = attention_backward(ddrop(1, dout), cache["attn"], _weights(ATTENTION, out))
     grads |= zip(ATTENTION, dweights, strict=True)
-    dx = dnormalise("norm1", dx) if pre else dx
+    dx = dleave("norm1", "attn.qkv", dx)
     dx[:, : dout.shape[1]] += dout
     return dx, {name: grads[name] for name in cache["names"]}
 

@@ -14,6 +14,7 @@ from ... import vit as textbook
 from .. import cpu
 
 FOUR = 4  # BLAS works on four rows at a time: a part of the tokens should be a multiple
+FEW = 64  # tokens of all images a thread: below, meeting costs more than it brings
 
 
 def vit_forward(images, params, config, *, rng=None, grads=None):
@@ -61,10 +62,11 @@ def vit_logits_by_tokens(images, params, config, workers):
     All of a block but one thing is done token by token: before a token can look around, the keys
     and values of all tokens have to be there. So the threads meet once a block.
 
-    workers : `Workers`; every thread takes a part of the tokens
+    workers : `Workers`; every thread takes a part of the tokens, where there are enough of them
     """
     N = config.num_patches + 1
-    size = -(-N // workers.threads // FOUR) * FOUR
+    threads = max(1, min(workers.threads, len(images) * N // FEW))
+    size = -(-N // threads // FOUR) * FOUR
     parts = [slice(start, min(start + size, N)) for start in range(0, N, size)]
     meeting = Barrier(len(parts))
     shapes = (len(images), N, 2 * config.embed_dim), (len(images), N, config.embed_dim)
@@ -77,7 +79,8 @@ def vit_logits_by_tokens(images, params, config, workers):
             return array
 
         try:
-            return _logits(images, params, config, part, shared, exchange)
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
+                return _logits(images, params, config, part, shared, exchange)
         except BaseException:
             meeting.abort()  # the others would wait for ever
             raise
