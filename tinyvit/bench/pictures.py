@@ -5,6 +5,7 @@ import numpy as np
 from .. import show
 
 GIGA = 1e9
+WHO = {"tinyvit": ("tinyvit", show.BLUE, "o"), "pytorch": ("PyTorch", show.ORANGE, "s")}
 
 
 def roofline(rows, peak, bandwidth):
@@ -22,7 +23,7 @@ def roofline(rows, peak, bandwidth):
     axes = figure.subplots()
     ridge = peak / bandwidth
     intensities = [row["intensity"] for row in rows.values()]
-    low, high = min(intensities + [ridge]) / 3, max(intensities + [ridge]) * 4
+    low, high = min(intensities + [ridge]) / 2, max(intensities + [ridge]) * 3
     x = np.geomspace(low, high, 200)
     roof = np.minimum(peak, bandwidth * x) / GIGA
     axes.plot(x, roof, color=show.GREY, linewidth=2)
@@ -41,24 +42,36 @@ def roofline(rows, peak, bandwidth):
         fontsize=show.TEXT,
         color=show.GREY,
     )
-    for who, colour, marker in (("tinyvit", show.BLUE, "o"), ("pytorch", show.ORANGE, "s")):
+    for who, (label, colour, marker) in WHO.items():
         points = [
             (row["intensity"], row[who]["flops"] / GIGA) for row in rows.values() if who in row
         ]
         if points:
-            label = {"tinyvit": "tinyvit", "pytorch": "PyTorch"}[who]
             axes.plot(*zip(*points, strict=True), marker, color=colour, markersize=9, label=label)
-    for i, (name, row) in enumerate(sorted(rows.items(), key=lambda item: item[1]["intensity"])):
-        reached = [row[who]["flops"] / GIGA for who in ("tinyvit", "pytorch") if who in row]
+    lowest = {
+        name: (row["intensity"], min(row[who]["flops"] for who in WHO if who in row) / GIGA)
+        for name, row in rows.items()
+    }
+    for name, (x, y) in lowest.items():
+        reached = [rows[name][who]["flops"] / GIGA for who in WHO if who in rows[name]]
+        axes.plot([x] * len(reached), reached, color=show.GREY, linewidth=1, zorder=0)
+        crowded = any(x < u < 2 * x and y / 1.3 < v < y * 1.3 for u, v in lowest.values())
         axes.annotate(
             name,
-            *((row["intensity"], min(reached)), (0, -20 - 16 * (i % 2))),
+            *((x, y), (-9 if crowded else 9, 0)),
             textcoords="offset points",
-            ha="center",
-            fontsize=show.TEXT - 2,
+            ha="right" if crowded else "left",
+            va="center",
+            fontsize=show.TEXT - 1,
         )
     axes.set(xscale="log", yscale="log", xlim=(low, high))
-    axes.set_ylim(min(roof[0], *(r["tinyvit"]["flops"] / GIGA / 4 for r in rows.values())), None)
+    bottom = min(roof[0], *(y for _, y in lowest.values()))
+    axes.set_ylim(bottom / 1.5, 1.5 * peak / GIGA)
+    for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        round_numbers = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5)]
+        shown = [n for n in round_numbers if ends[0] < n < ends[1]]
+        axis.set_ticks(shown, [f"{n:g}" for n in shown])
+        axis.set_ticks([], minor=True)
     axes.set_xlabel("arithmetic for each byte of memory [flop/byte]", fontsize=show.TEXT)
     axes.set_ylabel("GFLOP/s", fontsize=show.TEXT)
     axes.set_title("What is reached of what the machine can do", fontsize=show.TITLE)
@@ -81,7 +94,17 @@ def growth(curves):
         axes.plot(sizes, 1e3 * seconds, "o", color=show.BLUE, markersize=8)
         middle = np.exp(np.log(1e3 * seconds).mean() - curve["exponent"] * np.log(sizes).mean())
         axes.plot(sizes, middle * sizes ** curve["exponent"], color=show.BLUE, linewidth=1.5)
+        for size, time in zip(sizes, 1e3 * seconds, strict=True):
+            axes.annotate(
+                f"{time:.0f}" if time >= 10 else f"{time:.1f}",
+                *((size, time), (8, -4)),
+                textcoords="offset points",
+                va="top",
+                fontsize=show.TEXT - 2,
+            )
         axes.set(xscale="log", yscale="log")
+        axes.margins(0.14)
+        axes.set_yticks([])
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set_xlabel(kind, fontsize=show.TEXT)
