@@ -202,9 +202,10 @@ class Trainer:
 
     def _update_in_place(self, grads, lr):
         """As `_update`, every thread on its share of the vectors."""
-        shares = split(0, len(self._flat), self.threads)
-        squares = self._workers.map(lambda s: in_place.add_up([g[s] for g in grads]), shares)
-        scale = min(1.0, self.clip_norm / (sqrt(sum(squares)) + 1e-12))
+
+        def add_up(s):
+            with np.errstate(over="ignore", invalid="ignore"):
+                return in_place.add_up([grad[s] for grad in grads])
 
         def update(s):
             flat = self._flat[s]
@@ -223,6 +224,9 @@ class Trainer:
                     average = self._average[s]
                     in_place.moving_average(average, flat, self.ema_decay, self.step_count)
 
+        shares = split(0, len(self._flat), self.threads)
+        norm = sqrt(sum(self._workers.map(add_up, shares)))
+        scale = min(1.0, self.clip_norm / (norm + 1e-12))
         self._workers.map(update, shares)
 
     def _cut(self, flat):

@@ -12,14 +12,11 @@ import numpy as np
 from .. import models, ops, train, workers
 from ..kernels.cpu import attention, block, buffers, mlp, vit
 
-WHOLE_SHARE = {"micro_batch": 10**9}
-ONE_THREAD = {"threads": 1}
-
 
 def _no_threads():
     no_limit = SimpleNamespace(limit=lambda **_: nullcontext())
     workers.Workers.blas_controller = staticmethod(lambda: no_limit)
-    return ONE_THREAD
+    return {"threads": 1}
 
 
 def _no_buffers():
@@ -29,7 +26,7 @@ def _no_buffers():
 
 
 def _no_micro_batches():
-    return WHOLE_SHARE
+    return {"micro_batch": 10**9}
 
 
 def _no_class_token_alone():
@@ -44,9 +41,8 @@ def _no_fast_gelu():
 
 def _no_fast_layernorm():
     _no_folding()
-    block.layernorm_forward, block.layernorm_backward = (
-        *(ops.layernorm_forward, ops.layernorm_backward),
-    )
+    block.layernorm_forward = ops.layernorm_forward
+    block.layernorm_backward = ops.layernorm_backward
     return {}
 
 

@@ -17,8 +17,8 @@ from .layernorm import (
 from .mlp import mlp_backward, mlp_forward
 
 MLP = ("mlp.fc1.weight", "mlp.fc1.bias", "mlp.fc2.weight", "mlp.fc2.bias")
-FOLDS = 5  # tokens for each feature from which folding a LayerNorm costs less than it saves
 ATTENTION = ("attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight", "attn.proj.bias")
+FOLDS = 5  # tokens for each feature from which folding a LayerNorm costs less than it saves
 
 
 def block_forward(
@@ -46,7 +46,7 @@ def block_forward(
         raise ValueError(f'norm={norm!r} is not known: use "pre" or "post"')
     cache = {"norm": norm, "names": tuple(params)}
 
-    def normalise(name, x):
+    def layernorm(name, x):
         weights = params[f"{name}.weight"], params[f"{name}.bias"]
         out, cache[name] = layernorm_forward(x, *weights, eps)
         return out
@@ -57,7 +57,7 @@ def block_forward(
         if norm == "post":
             return x, *layer
         if x.size < FOLDS * x.shape[-1] ** 2:
-            return normalise(norm_name, x), *layer
+            return layernorm(norm_name, x), *layer
         gain, shift = params[f"{norm_name}.weight"], params[f"{norm_name}.bias"]
         xhat, cache[norm_name] = normalize_forward(x, eps)
         cache[linear_name] = layer[0], gain, shift
@@ -75,14 +75,14 @@ def block_forward(
     )
     out = drop(1, out)
     out += x[:, :queries]
-    x = out if norm == "pre" else normalise("norm1", out)
+    x = out if norm == "pre" else layernorm("norm1", out)
 
     inner, *fc1 = enter("norm2", "mlp.fc1", x)
     fc2 = params["mlp.fc2.weight"], params["mlp.fc2.bias"]
     out, cache["mlp"] = mlp_forward(inner, *fc1, *fc2, activation, drop_rate, rng)
     out = drop(2, out)
     out += x
-    return (out if norm == "pre" else normalise("norm2", out)), cache
+    return (out if norm == "pre" else layernorm("norm2", out)), cache
 
 
 def block_backward(dout, cache, out=None):
@@ -93,7 +93,7 @@ def block_backward(dout, cache, out=None):
     """
     grads, out = {}, out or {}
 
-    def dnormalise(name, dx):
+    def dlayernorm(name, dx):
         dx, grads[f"{name}.weight"], grads[f"{name}.bias"] = layernorm_backward(dx, cache[name])
         return dx
 
@@ -102,7 +102,7 @@ def block_backward(dout, cache, out=None):
         if not pre:
             return dx
         if linear_name not in cache:
-            return dnormalise(norm_name, dx)
+            return dlayernorm(norm_name, dx)
         weight, bias = f"{linear_name}.weight", f"{linear_name}.bias"
         grads[weight], grads[f"{norm_name}.weight"], grads[f"{norm_name}.bias"] = unfold(
             grads[weight], grads[bias], *cache[linear_name]
@@ -113,13 +113,13 @@ def block_backward(dout, cache, out=None):
         return dropout_backward(drop_path_backward(dx, cache[f"path{i}"]), cache[f"drop{i}"])
 
     pre = cache["norm"] == "pre"
-    dout = dout if pre else dnormalise("norm2", dout)
+    dout = dout if pre else dlayernorm("norm2", dout)
     dx, *dweights = mlp_backward(ddrop(2, dout), cache["mlp"], _weights(MLP, out))
     grads |= zip(MLP, dweights, strict=True)
     dx = dleave("norm2", "mlp.fc1", dx)
     dx += dout
 
-    dout = dx if pre else dnormalise("norm1", dx)
+    dout = dx if pre else dlayernorm("norm1", dx)
     dx, *dweights = attention_backward(ddrop(1, dout), cache["attn"], _weights(ATTENTION, out))
     grads |= zip(ATTENTION, dweights, strict=True)
     dx = dleave("norm1", "attn.qkv", dx)
