@@ -4,9 +4,9 @@ A fresh large array is memory from the system: a page fault for every 4 KiB, mor
 arithmetic done on it. The arrays of one training step are those of the next.
 """
 
-import sys
 import threading
 from contextlib import contextmanager
+from sys import getrefcount
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Buffers:
         """An array with arbitrary contents: one that nobody holds any more, else a new one."""
         arrays = self._arrays.setdefault((shape, dtype), [])
         for i in range(len(arrays)):
-            if _holders(arrays, i) == _NOBODY:
+            if getrefcount(arrays[i]) == _NOBODY:
                 return arrays[i]
         arrays.append(np.empty(shape, dtype))
         return arrays[-1]
@@ -51,9 +51,5 @@ def reuse(buffers):
 _current = threading.local()
 
 
-def _holders(arrays, i):
-    """How many references there are to an array; its views hold it, too."""
-    return sys.getrefcount(arrays[i])
-
-
-_NOBODY = _holders([object()], 0)  # the list itself, and the call that counts
+_held_by_a_list = [object()]
+_NOBODY = getrefcount(_held_by_a_list[0])  # the list, and the call that counts
