@@ -1,47 +1,51 @@
-"""Timing in turn: each contestant once, then each again, until the time is up."""
+"""Timing in turn: each contestant once, then each again in another order, until time is up."""
 
 import time
 from contextlib import ExitStack
+from random import Random
 from statistics import median
 
 import numpy as np
 
 from .process import Process
 
-FEWEST_ROUNDS = 3
+GENERATIONS = 3  # where its memory happens to lie makes a process faster or slower for life
 
 
 def in_turn(makers, seconds):
-    """Start contestants and time them in alternating turns.
+    """Start contestants and time them in alternating turns; then start them anew.
 
     makers : dict name -> function that starts a `Process`
-    seconds : how long to go on; three turns each at least
+    seconds : how long to go on in all, without the starts; each has three turns at least
 
     Returns dict name -> dict: `seconds` (the least), `median_seconds`, `peak_bytes`, `runs`,
     `about`.
     """
-    with ExitStack() as stack:
-        processes = {name: stack.enter_context(make()) for name, make in makers.items()}
-        times = {name: [] for name in processes}
-        peaks = {}
-        end = time.monotonic() + seconds
-        rounds = 0
-        while rounds < FEWEST_ROUNDS or time.monotonic() < end:
-            for name, process in processes.items():
-                turn = process.run()
-                times[name] += turn["seconds"]
-                peaks[name] = turn["peak_bytes"]
-            rounds += 1
-        return {
-            name: {
-                "seconds": min(times[name]),
-                "median_seconds": median(times[name]),
-                "peak_bytes": peaks[name],
-                "runs": len(times[name]),
-                "about": processes[name].about,
-            }
-            for name in processes
+    order = Random(0)  # nobody always comes after the same one
+    times = {name: [] for name in makers}
+    peaks, about = {}, {}
+    for _ in range(GENERATIONS):
+        with ExitStack() as stack:
+            processes = {name: stack.enter_context(make()) for name, make in makers.items()}
+            end = time.monotonic() + seconds / GENERATIONS
+            while True:
+                for name in order.sample(list(processes), len(processes)):
+                    turn = processes[name].run()
+                    times[name] += turn["seconds"]
+                    peaks[name] = turn["peak_bytes"]
+                if time.monotonic() >= end:
+                    break
+            about |= {name: process.about for name, process in processes.items()}
+    return {
+        name: {
+            "seconds": min(times[name]),
+            "median_seconds": median(times[name]),
+            "peak_bytes": peaks[name],
+            "runs": len(times[name]),
+            "about": about[name],
         }
+        for name in makers
+    }
 
 
 def against_pytorch(case, threads, seconds, has_pytorch):

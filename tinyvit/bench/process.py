@@ -21,7 +21,7 @@ from .contestants import CONTESTANTS
 from .tricks import switch_off
 
 TURN = 0.3  # seconds: short work is done several times in a turn
-PAUSE = 0.05  # seconds: threads that have nothing more to do keep a core busy for a while
+PAUSE = 0.1  # seconds: threads that have nothing more to do keep a core busy for a while
 
 
 class Process:

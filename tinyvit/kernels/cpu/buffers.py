@@ -6,9 +6,12 @@ arithmetic done on it. The arrays of one training step are those of the next.
 
 import threading
 from contextlib import contextmanager
+from math import prod
 from sys import getrefcount
 
 import numpy as np
+
+LINE = 64  # bytes of a cache line
 
 
 class Buffers:
@@ -21,9 +24,9 @@ class Buffers:
         """An array with arbitrary contents: one that nobody holds any more, else a new one."""
         arrays = self._arrays.setdefault((shape, dtype), [])
         for i in range(len(arrays)):
-            if getrefcount(arrays[i]) == _NOBODY:
+            if getrefcount(arrays[i]) == _NOBODY and getrefcount(arrays[i].base) == _NO_VIEW:
                 return arrays[i]
-        arrays.append(np.empty(shape, dtype))
+        arrays.append(_aligned(shape, dtype))
         return arrays[-1]
 
 
@@ -51,5 +54,14 @@ def reuse(buffers):
 _current = threading.local()
 
 
-_held_by_a_list = [object()]
-_NOBODY = getrefcount(_held_by_a_list[0])  # the list, and the call that counts
+def _aligned(shape, dtype):
+    """An array that starts where a cache line does; its `base` is the memory, also of its views."""
+    size = prod(shape) * dtype.itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+_kept = [_aligned((1,), np.dtype("f4"))]
+_NOBODY = getrefcount(_kept[0])  # the list, and the call that counts
+_NO_VIEW = getrefcount(_kept[0].base)  # the array itself, and the call
