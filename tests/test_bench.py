@@ -169,6 +169,9 @@ def test_tricks(tiny_cases, capsys, monkeypatch):
         (["B"], "no case 'B': use A, A128"),
         (["A", "--threads", "0"], "--threads 0: at least 1"),
         (["A", "--save", "nowhere/x.png"], "there is no folder nowhere"),
+        (["A", "--save", "x.txt"], "should end in .png or"),
+        (["A", "--seconds", "nan"], "--seconds nan: a number"),
+        (["A", "--seconds", "-1"], "--seconds -1.0: a number"),
         (["--tricks", "--scaling"], "not allowed with"),
     ],
 )

@@ -3,7 +3,7 @@
 import json
 from contextlib import nullcontext
 from importlib.util import find_spec
-from pathlib import Path
+from math import inf
 
 from ..bench import machine, measure
 from ..bench.cases import CASES, SCALING
@@ -11,6 +11,7 @@ from ..bench.tricks import TRICKS
 from ..display import make_console
 from ..errors import InputError
 from ..workers import granted_cores
+from .options import picture
 
 EXAMPLES = """\
 examples:
@@ -39,7 +40,7 @@ def add_arguments(parser):
     add("--threads", type=int, metavar="N", help="CPU threads (one for each core)")
     add("--seconds", type=float, default=10.0, metavar="X", help="for each case (10)")
     add("--json", action="store_true", help="print the figures as JSON, not as a table")
-    add("--save", metavar="FILE", help="the picture (roofline.png or scaling.png)")
+    add("--save", type=picture, metavar="FILE", help="the picture (roofline.png or scaling.png)")
 
 
 def run(args):
@@ -50,17 +51,17 @@ def run(args):
     threads = granted_cores() if args.threads is None else args.threads
     if threads < 1:
         raise InputError(f"--threads {threads}: at least 1")
-    picture = Path(args.save or ("scaling.png" if args.scaling else "roofline.png"))
-    if not picture.parent.is_dir():
-        raise InputError(f"--save {picture}: there is no folder {picture.parent}")
+    if not 0 <= args.seconds < inf:
+        raise InputError(f"--seconds {args.seconds}: a number, not below 0")
+    drawn = args.save or ("scaling.png" if args.scaling else "roofline.png")
 
     report = {"machine": machine.describe(), "threads": threads}
     if args.scaling:
-        report |= _scaling(threads, args.seconds, picture)
+        report |= _scaling(threads, args.seconds, drawn)
     elif args.tricks:
         report |= _tricks((args.cases or ["A"])[0], threads, args.seconds)
     else:
-        report |= _cases(args.cases or list(CASES), threads, args.seconds, picture)
+        report |= _cases(args.cases or list(CASES), threads, args.seconds, drawn)
     if args.json:
         print(json.dumps(report, indent=2))
     else:
@@ -69,7 +70,7 @@ def run(args):
     return 0
 
 
-def _cases(names, threads, seconds, picture):
+def _cases(names, threads, seconds, path):
     from .. import show
     from ..bench.pictures import roofline
 
@@ -83,9 +84,9 @@ def _cases(names, threads, seconds, picture):
             row = measure.against_pytorch(CASES[name], threads, seconds, has_pytorch)
         row["share_of_peak"] = row["tinyvit"]["flops"] / peak
         rows[name] = row
-    show.save(roofline(rows, peak, bandwidth), picture)
+    show.save(roofline(rows, peak, bandwidth), path)
     limits = {"peak_flops": peak, "peak_flops_one_thread": one, "peak_bandwidth": bandwidth}
-    return limits | {"cases": rows, "picture": str(picture)}
+    return limits | {"cases": rows, "picture": path}
 
 
 def _table(report):
@@ -137,7 +138,7 @@ def _tricks_table(report):
     console.print(table)
 
 
-def _scaling(threads, seconds, picture):
+def _scaling(threads, seconds, path):
     from .. import show
     from ..bench.pictures import growth
 
@@ -151,8 +152,8 @@ def _scaling(threads, seconds, picture):
         left_out += [f"{kind} {size}" for size in cases.keys() - fitting.keys()]
         with _saying(f"time against {kind}"):
             curves[kind] = measure.growth(fitting, threads, seconds / len(cases))
-    show.save(growth(curves), picture)
-    return {"scaling": curves, "left_out": left_out, "picture": str(picture)}
+    show.save(growth(curves), path)
+    return {"scaling": curves, "left_out": left_out, "picture": path}
 
 
 def _scaling_table(report):

@@ -3,10 +3,12 @@
 import argparse
 import re
 from dataclasses import fields
+from pathlib import Path
 
 from ..augment import Augmentation
 from ..models import MODELS, Recipe
 
+SAVED_AS = (".png", ".jpg", ".pdf", ".svg")
 FROM_THE_DATA = ("img_size", "in_chans", "num_classes")
 
 
@@ -15,6 +17,15 @@ def seed(text):
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} should be a whole number, not below 0")
     return int(text)
+
+
+def picture(text):
+    """The name of a picture to write: a kind that can be drawn, in a folder that is there."""
+    if not text.lower().endswith(SAVED_AS):
+        raise argparse.ArgumentTypeError(f"{text}: the name should end in {' or '.join(SAVED_AS)}")
+    if not Path(text).parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: there is no folder {Path(text).parent}")
+    return text
 
 
 def recipe_classes():

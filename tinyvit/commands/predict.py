@@ -4,19 +4,17 @@ import numpy as np
 
 from ..backend import to_device
 from ..display import make_console
-from ..errors import InputError
 from ..ops import softmax_forward
 from ..picture import read_picture
 from ..predict import predict
 from ..runs import RunFolder
+from .options import picture
 
 EXAMPLES = """\
 examples:
   tinyvit predict runs/mnist-vit photo.jpg
   tinyvit predict runs/mnist-vit *.png --save seen.png
 """
-
-SAVED_AS = (".png", ".jpg", ".pdf", ".svg")
 
 
 def add_arguments(parser):
@@ -28,7 +26,9 @@ def add_arguments(parser):
         metavar="PICTURE",
         help="any size, colour or grey, dark on light or light on dark; one character each",
     )
-    parser.add_argument("--save", metavar="FILE", help="draw what the model saw and said")
+    parser.add_argument(
+        "--save", type=picture, metavar="FILE", help="draw what the model saw and said"
+    )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
 
 
@@ -36,8 +36,6 @@ def run(args):
     """Print the most likely classes of each picture; returns the exit status."""
     from rich.table import Column, Table
 
-    if args.save and not args.save.lower().endswith(SAVED_AS):
-        raise InputError(f"--save {args.save}: the name should end in {' or '.join(SAVED_AS)}")
     folder = RunFolder(args.folder)
     settings = folder.settings()
     params, config = folder.weights()
