@@ -14,7 +14,8 @@ PACKAGE = Path(tinyvit.__file__).parent
 TESTS = Path(__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("matplotlib", "scipy", "rich", "PIL", "safetensors", "cupy", "torch", "threadpoolctl")
-OPTIONAL = {"matplotlib", "scipy", "rich", "PIL", "safetensors", "cupy", "cupyx", "threadpoolctl"}
+OPTIONAL = {"cupyx", *HEAVY}
+AT_THE_TOP = {"show": {"matplotlib"}, "bench.torch_vit": {"torch"}}  # imported where they are used
 
 
 def name_of(path):
@@ -111,8 +112,7 @@ def test_optional_packages_are_imported_where_they_are_used(path):
     body = ast.parse(path.read_text()).body
     nodes = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     top = {module.split(".")[0] for module in imports(path, nodes or [ast.Pass()])}
-    allowed = {"matplotlib"} if name_of(path) == "show" else set()
-    assert not (top & OPTIONAL) - allowed
+    assert not (top & OPTIONAL) - AT_THE_TOP.get(name_of(path), set())
 
 
 def test_matplotlib_is_imported_in_one_place():

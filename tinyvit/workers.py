@@ -29,19 +29,14 @@ class Workers:
     """
 
     def __init__(self, threads=None):
+        from threadpoolctl import ThreadpoolController
+
         keep_freed_memory()
         self.threads = threads or granted_cores()
-        self._blas = self.blas_controller()
+        self._blas = ThreadpoolController()
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self._lock = threading.Lock()
         self._local = threading.local()
-
-    @staticmethod
-    def blas_controller():
-        """What can hold BLAS to a number of threads."""
-        from threadpoolctl import ThreadpoolController
-
-        return ThreadpoolController()
 
     def map(self, function, parts):
         """Call `function(part)` for every part, side by side; return the results in order.

@@ -21,11 +21,6 @@ class Case:
     work: str = TRAIN
 
     @property
-    def tokens(self):
-        """N, tokens of an image."""
-        return self.config.num_patches + 1
-
-    @property
     def flop(self):
         """Floating-point operations of one run, 2 for each multiply-add of a matrix product.
 
@@ -37,7 +32,7 @@ class Case:
     @property
     def kept_bytes(self):
         """Bytes of the activations that lie between the way there and the way back, in float32."""
-        config, N = self.config, self.tokens
+        config, N = self.config, self.config.num_patches + 1
         token = 9 * config.embed_dim + 3 * config.hidden_dim + config.num_heads * N
         return 4 * self.batch * config.depth * N * token
 
@@ -48,10 +43,8 @@ class Case:
         Weights are read once a pass. In training each gradient is written and read once, AdamW
         reads and writes weights and two moments; activations are written, and read on the way back.
         """
-        config = self.config
-        weights = (
-            4 * config.depth * config.embed_dim * (4 * config.embed_dim + 2 * config.hidden_dim)
-        )
+        D, M = self.config.embed_dim, self.config.hidden_dim
+        weights = 4 * self.config.depth * (4 * D * D + 2 * D * M)
         if self.work == PREDICT:
             return weights + self.kept_bytes
         return (2 + 2 + 6) * weights + 2 * self.kept_bytes

@@ -9,6 +9,8 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 
 
 class Attention(nn.Module):
+    """Multi-head self-attention by PyTorch's fused kernel."""
+
     def __init__(self, config):
         super().__init__()
         self.num_heads = config.num_heads
@@ -24,6 +26,8 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
+    """Two linear layers with exact GELU between them."""
+
     def __init__(self, config):
         super().__init__()
         self.fc1 = nn.Linear(config.embed_dim, config.hidden_dim)
@@ -34,6 +38,8 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
+    """A pre-norm encoder block."""
+
     def __init__(self, config):
         super().__init__()
         self.norm1 = nn.LayerNorm(config.embed_dim, eps=config.eps)
@@ -47,6 +53,8 @@ class Block(nn.Module):
 
 
 class PatchEmbed(nn.Module):
+    """Patch embedding as a convolution whose stride is its kernel."""
+
     def __init__(self, config):
         super().__init__()
         P = config.patch_size
@@ -57,7 +65,10 @@ class PatchEmbed(nn.Module):
 
 
 class TorchViT(nn.Module):
-    """The standard ViT: pre-norm, exact GELU, learned positions, class token."""
+    """The standard ViT: pre-norm, exact GELU, learned positions, class token.
+
+    config : ViTConfig; its variants are not looked at
+    """
 
     def __init__(self, config):
         super().__init__()
@@ -78,7 +89,12 @@ class TorchViT(nn.Module):
         self.load_state_dict({name: torch.tensor(value) for name, value in params.items()})
 
     def groups(self, weight_decay):
-        """Parameter groups for the optimiser: weight decay on weight matrices only."""
+        """Parameter groups for the optimiser: weight decay on weight matrices only.
+
+        weight_decay : number
+
+        Returns a list of two dicts, as `torch.optim.AdamW` takes it.
+        """
         matrices, others = [], []
         for name, value in self.named_parameters():
             is_matrix = name.endswith(".weight") and value.ndim >= 2

@@ -5,7 +5,6 @@ the place of the fast one, in a process that does nothing else.
 """
 
 from contextlib import nullcontext
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from ..kernels.cpu import attention, block, buffers, mlp, vit
 
 
 def _no_threads():
-    no_limit = SimpleNamespace(limit=lambda **_: nullcontext())
-    workers.Workers.blas_controller = staticmethod(lambda: no_limit)
+    from threadpoolctl import ThreadpoolController
+
+    ThreadpoolController.limit = lambda self, **_: nullcontext()
     return {"threads": 1}
 
 

@@ -6,9 +6,9 @@ The tanh form of GELU is this with p of degree 1, 4.73e-4 off the exact one. Wit
 is exact to 3e-8, half of float32's last place at 1. p(s) > 0 for every s >= 0, so that a large x
 gives a tanh of 1 or -1, even where s overflows.
 
-The six coefficients are the least worst ones over |x| < 6.5: weighted least squares on the
-logarithm of Phi(x) / Phi(-x), the weights raised again and again where the error was largest
-(Lawson 1961).
+The seven coefficients make the largest error over |x| < 6.5 the smallest: weighted least squares
+on the logarithm of Phi(x) / Phi(-x), the weights raised again and again where the error was
+largest (Lawson 1961).
 """
 
 from math import pi, sqrt
