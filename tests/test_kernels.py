@@ -4,6 +4,7 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import erf, sqrt
+from time import sleep
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tinyvit import ViTConfig, check_backward, init_params, ops, optim, vit_back
 from tinyvit.examples import op_examples
 from tinyvit.kernels import cpu
 from tinyvit.kernels.cpu import optim as in_place
+from tinyvit.kernels.cpu import tensor_parallel
 from tinyvit.kernels.cpu import vit as fast_vit
 from tinyvit.kernels.cpu.buffers import Buffers, empty, reuse
 from tinyvit.kernels.cpu.fold import fold, unfold
@@ -296,7 +298,7 @@ def test_gradients_are_written_where_they_are_wanted(dtype):
 @each_variant
 @each_dtype
 @pytest.mark.parametrize("threads", [1, 2, 3, 9])
-def test_logits_alone_and_by_tokens(variant, dtype, threads, monkeypatch):
+def test_logits_alone_and_tensor_parallel(variant, dtype, threads, monkeypatch):
     monkeypatch.setattr(fast_vit, "FEW", 1)
     config = replace(ODD, **VARIANTS[variant])
     images, params, _ = example_of(config, dtype)
@@ -304,16 +306,33 @@ def test_logits_alone_and_by_tokens(variant, dtype, threads, monkeypatch):
     assert_same(fast_vit.vit_logits(images, params, config), logits, dtype, times=10)
     workers = Workers(threads)
     for _ in range(3):
-        got = fast_vit.vit_logits_by_tokens(images, params, config, workers)
+        got = fast_vit.vit_logits_tensor_parallel(images, params, config, workers)
         assert_same(got, logits, dtype, times=10)
 
 
-def test_a_mistake_in_one_part_of_the_tokens_stops_the_others(monkeypatch):
+def test_all_reduce_waits_for_slow_threads(monkeypatch):
+    def slow_empty(shape, dtype):
+        sleep(rng.uniform(0, 0.002))
+        return empty(shape, dtype)
+
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(tensor_parallel, "empty", slow_empty)
+    all_reduce = tensor_parallel.AllReduce(3)
+
+    def run(thread):
+        add_up = all_reduce.of(thread)
+        return [add_up(np.full(5, 10.0**thread * i)).tolist() for i in range(40)]
+
+    for sums in Workers(3).map(run, range(3)):
+        assert sums == [[111.0 * i] * 5 for i in range(40)]
+
+
+def test_a_mistake_in_one_thread_stops_the_others(monkeypatch):
     monkeypatch.setattr(fast_vit, "FEW", 1)
     images, params, _ = example_of(ODD, "float64")
     del params["blocks.1.norm2.weight"]
     with pytest.raises(Exception, match="norm2|Barrier|^$"):
-        fast_vit.vit_logits_by_tokens(images, params, ODD, Workers(2))
+        fast_vit.vit_logits_tensor_parallel(images, params, ODD, Workers(2))
 
 
 @each_dtype

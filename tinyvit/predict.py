@@ -28,7 +28,7 @@ def predict(images, params, config, *, device="cpu", workers=None):
 
     workers = workers or Workers()
     if model.on_cpu and len(images) < workers.threads:
-        return model.on_cpu.logits_by_tokens(images, params, config, workers)
+        return model.on_cpu.logits_tensor_parallel(images, params, config, workers)
 
     def logits_of(part):
         with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits

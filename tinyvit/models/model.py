@@ -62,13 +62,13 @@ class OnCPU:
 
     forward : as `Model.forward`; its cache is for `Model.backward`
     logits : (images, params, config) -> logits (B, K); keeps nothing
-    logits_by_tokens : (images, params, config, workers) -> logits (B, K); for fewer images than
-        there are threads
+    logits_tensor_parallel : (images, params, config, workers) -> logits (B, K); for fewer
+        images than there are threads
     """
 
     forward: Callable
     logits: Callable
-    logits_by_tokens: Callable
+    logits_tensor_parallel: Callable
 
 
 @dataclass(frozen=True)

@@ -64,5 +64,5 @@ VIT = Model(
     recipes={"default": DEFAULT, "best": BEST},
     tokens=lambda config: config.num_patches + 1,
     attention=class_token_attention,
-    on_cpu=OnCPU(on_cpu.vit_forward, on_cpu.vit_logits, on_cpu.vit_logits_by_tokens),
+    on_cpu=OnCPU(on_cpu.vit_forward, on_cpu.vit_logits, on_cpu.vit_logits_tensor_parallel),
 )

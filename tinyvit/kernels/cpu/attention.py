@@ -19,33 +19,33 @@ def attention_forward(
     rng=None,
     *,
     queries=None,
-    gather=None,
 ):
     """As `ops.attention_forward`.
 
+    qkv_weight, qkv_bias : also (3, E, D) and (3, E), the rows of some of the heads: E features of
+        q, of k and of v. proj_weight is (D, E) then, and there is no backward
     queries : how many of the first tokens look around; None is all. The output has these alone.
-    gather : where x is a part of the tokens only: called with the part's keys and values, it
-        returns those of all tokens (B, N, 2D); there is no backward then
     """
-    D, h = x.shape[-1], num_heads
-    if D % h:
-        raise ValueError(f"width {D} is not divisible by {h} heads")
-    if queries is None and gather is None:
+    weights = qkv_weight.reshape(3, -1, x.shape[-1])  # of q, k and v
+    E, h = weights.shape[1], num_heads
+    if E % h:
+        raise ValueError(f"width {E} is not divisible by {h} heads")
+    if queries is None and qkv_weight.ndim == 2:
         qkv, qkv_cache = linear_forward(x, qkv_weight, qkv_bias)
         q, k, v = split_heads(qkv, 3, h)
     else:
-        q_bias, kv_bias = (None, None) if qkv_bias is None else (qkv_bias[:D], qkv_bias[D:])
-        q, q_cache = linear_forward(x[:, :queries], qkv_weight[:D], q_bias)
-        kv, kv_cache = linear_forward(x, qkv_weight[D:], kv_bias)
-        kv = kv if gather is None else gather(kv)
-        (q,), (k, v), qkv_cache = split_heads(q, 1, h), split_heads(kv, 2, h), (q_cache, kv_cache)
+        biases = (None, None, None) if qkv_bias is None else qkv_bias.reshape(3, E)
+        inputs = x[:, :queries], x, x
+        layers = [linear_forward(*args) for args in zip(inputs, weights, biases, strict=True)]
+        q, k, v = (split_heads(out, 1, h)[0] for out, _ in layers)
+        qkv_cache = [layer_cache for _, layer_cache in layers]
 
     B, h, Q, d = q.shape
     q *= d**-0.5
     attn = np.matmul(q, k.swapaxes(-1, -2), out=empty((B, h, Q, k.shape[2]), q.dtype))
     softmax_in_place(attn)
     dropped, drop_cache = dropout_forward(attn, attn_drop_rate, rng)
-    context = empty((B, Q, D), q.dtype)
+    context = empty((B, Q, E), q.dtype)
     np.matmul(dropped, v, out=split_heads(context, 1, h)[0])
     out, proj_cache = linear_forward(context, proj_weight, proj_bias)
 
@@ -70,8 +70,8 @@ def attention_backward(dout, cache, out=(None, None)):
         dqkv = empty((B, N, 3 * D), dout.dtype)
         dq, dk, dv = split_heads(dqkv, 3, h)
     else:
-        dqueries, dkv = empty((B, Q, D), dout.dtype), empty((B, N, 2 * D), dout.dtype)
-        (dq,), (dk, dv) = split_heads(dqueries, 1, h), split_heads(dkv, 2, h)
+        dparts = [empty((B, n, D), dout.dtype) for n in (Q, N, N)]
+        dq, dk, dv = (split_heads(dpart, 1, h)[0] for dpart in dparts)
 
     np.matmul(dropped.swapaxes(-1, -2), dcontext, out=dv)
     dscores = np.matmul(dcontext, v.swapaxes(-1, -2), out=empty(attn.shape, dout.dtype))
@@ -85,12 +85,13 @@ def attention_backward(dout, cache, out=(None, None)):
     if shared:
         dx, dqkv_weight, dqkv_bias = linear_backward(dqkv, cache["qkv_cache"], out[0])
     else:
-        q_cache, kv_cache = cache["qkv_cache"]
         dqkv_weight = empty((3 * D, D), dout.dtype) if out[0] is None else out[0]
-        dx_queries, _, dq_bias = linear_backward(dqueries, q_cache, dqkv_weight[:D])
-        dx, _, dkv_bias = linear_backward(dkv, kv_cache, dqkv_weight[D:])
+        outs = dqkv_weight.reshape(3, D, D)
+        layers = map(linear_backward, dparts, cache["qkv_cache"], outs)
+        (dx_queries, dx, dx_values), _, dbiases = zip(*layers, strict=True)
+        dx += dx_values
         dx[:, :Q] += dx_queries
-        dqkv_bias = None if dq_bias is None else np.concatenate([dq_bias, dkv_bias])
+        dqkv_bias = None if dbiases[0] is None else np.concatenate(dbiases)
     return dx, dqkv_weight, dqkv_bias, dproj_weight, dproj_bias
 
 

@@ -34,13 +34,15 @@ def block_forward(
     drop_path_rate=0.0,
     rng=None,
     queries=None,
-    gather=None,
+    all_reduce=None,
 ):
     """As `ops.block_forward`.
 
     queries : how many of the first tokens are wanted; None is all. The output has these alone:
         the other tokens still serve as keys and values.
-    gather : as in `attention_forward`
+    all_reduce : where `params` hold some of the heads and of the hidden features only: called
+        with what these give a branch's output, it returns the sum over all of them; there is no
+        backward then
     """
     if norm not in ("pre", "post"):
         raise ValueError(f'norm={norm!r} is not known: use "pre" or "post"')
@@ -71,16 +73,16 @@ def block_forward(
     inner, *qkv = enter("norm1", "attn.qkv", x)
     proj = params["attn.proj.weight"], params["attn.proj.bias"]
     out, cache["attn"] = attention_forward(
-        inner, *qkv, *proj, num_heads, attn_drop_rate, rng, queries=queries, gather=gather
+        inner, *qkv, *proj, num_heads, attn_drop_rate, rng, queries=queries
     )
-    out = drop(1, out)
+    out = drop(1, all_reduce(out) if all_reduce else out)
     out += x[:, :queries]
     x = out if norm == "pre" else layernorm("norm1", out)
 
     inner, *fc1 = enter("norm2", "mlp.fc1", x)
     fc2 = params["mlp.fc2.weight"], params["mlp.fc2.bias"]
     out, cache["mlp"] = mlp_forward(inner, *fc1, *fc2, activation, drop_rate, rng)
-    out = drop(2, out)
+    out = drop(2, all_reduce(out) if all_reduce else out)
     out += x
     return (out if norm == "pre" else layernorm("norm2", out)), cache
 

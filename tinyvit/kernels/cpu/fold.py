@@ -14,14 +14,14 @@ import numpy as np
 def fold(weight, bias, gain, shift):
     """Fold a LayerNorm into a linear layer.
 
-    weight : (O, D)
-    bias : (O,) or None
+    weight : (..., O, D)
+    bias : (..., O) or None
     gain, shift : (D,) LayerNorm's weight and bias
 
-    Returns folded (O, D) and moved (O,)
+    Returns folded (..., O, D) and moved (..., O)
     """
     folded = weight * gain
-    folded -= (weight @ (gain / len(gain)))[:, None]  # the means of its rows
+    folded -= (weight @ (gain / len(gain)))[..., None]  # the means of its rows
     moved = weight @ shift
     if bias is not None:
         moved += bias

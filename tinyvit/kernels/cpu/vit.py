@@ -1,20 +1,19 @@
-"""Fast `vit_forward`: the last block works for the class token alone; tokens spread over threads.
+"""Fast `vit_forward`: the last block works for the class token alone; one image on all threads.
 
 What the last block makes of the other tokens nobody reads: only the class token goes on to the
 head. The others still serve it as keys and values; the rest of that block is 1/N of the work.
 The backward is `tinyvit.vit_backward`: it calls the pairs that the forward was given.
 """
 
-from threading import Barrier
 from types import SimpleNamespace
 
 import numpy as np
 
 from ... import vit as textbook
 from .. import cpu
+from .tensor_parallel import AllReduce, Share
 
-FOUR = 4  # BLAS works on four rows at a time: a part of the tokens should be a multiple
-FEW = 64  # tokens of all images a thread: below, meeting costs more than it brings
+FEW = 2e7  # multiply-adds a block and thread: below, meeting costs more than it brings
 
 
 def vit_forward(images, params, config, *, rng=None, grads=None):
@@ -56,57 +55,49 @@ def vit_logits(images, params, config):
     return _logits(images, params, config)
 
 
-def vit_logits_by_tokens(images, params, config, workers):
-    """As `vit_logits`, the tokens of every image spread over threads: for a single large image.
+def vit_logits_tensor_parallel(images, params, config, workers):
+    """As `vit_logits`, every layer spread over threads (see `tensor_parallel`): for a large image.
 
-    All of a block but one thing is done token by token: before a token can look around, the keys
-    and values of all tokens have to be there. So the threads meet once a block.
-
-    workers : `Workers`; every thread takes a part of the tokens, where there are enough of them
+    workers : `Workers`; as many threads take part as there are heads, and enough to do
     """
-    N = config.num_patches + 1
-    threads = max(1, min(workers.threads, len(images) * N // FEW))
-    size = -(-N // threads // FOUR) * FOUR
-    parts = [slice(start, min(start + size, N)) for start in range(0, N, size)]
-    meeting = Barrier(len(parts))
-    shapes = (len(images), N, 2 * config.embed_dim), (len(images), N, config.embed_dim)
-    shared = [np.empty(shape, images.dtype) for shape in (shapes[0], *shapes)]
+    D, tokens = config.embed_dim, len(images) * (config.num_patches + 1)
+    block = tokens * (4 * D * D + 2 * D * config.hidden_dim)
+    threads = min(workers.threads, config.num_heads, block // FEW)
+    if threads < 2:
+        return workers.map(lambda _: _logits(images, params, config), [None])[0]
+    all_reduce = AllReduce(threads)
 
-    def run(part):
-        def exchange(array, own):
-            array[:, part] = own
-            meeting.wait()
-            return array
-
+    def run(i):
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
-                return _logits(images, params, config, part, shared, exchange)
+                return _logits(images, params, config, Share(i, threads), all_reduce.of(i))
         except BaseException:
-            meeting.abort()  # the others would wait for ever
+            all_reduce.abort()
             raise
 
-    return workers.map(run, parts)[0]
+    return workers.map(run, range(threads))[0]
 
 
-def _logits(images, params, config, part=slice(None), shared=(), exchange=None):
+def _logits(images, params, config, share=None, all_reduce=None):
     numbers = iter(range(config.depth))
     queries = _tokens_for_the_head(config)
 
-    def embed_forward(tokens, cls_token, pos_embed):
-        x, cache = cpu.embed_forward(tokens, cls_token, pos_embed)
-        return x[:, part], cache
+    def linear_forward(x, weight, bias):
+        if share is None or x.ndim == 2:  # the head
+            return cpu.linear_forward(x, weight, bias)
+        out, cache = cpu.linear_forward(*share.of_linear(x, weight, bias))
+        return all_reduce(out), cache
 
-    def block_forward(*args, **options):
-        i = next(numbers)
-        if exchange is not None:  # two arrays in turn: a slow thread may still be reading one
-            options["gather"] = lambda own: exchange(shared[i % 2], own)
-        is_last = i == config.depth - 1
-        x, _ = cpu.block_forward(*args, **options, queries=queries if is_last else None)
-        if is_last and queries is None and exchange is not None:
-            x = exchange(shared[2], x)
+    def block_forward(x, block, num_heads, **options):
+        is_last = next(numbers) == config.depth - 1
+        if share is not None:
+            block, num_heads = share.of_block(block, num_heads)
+            options["all_reduce"] = all_reduce
+        options["queries"] = queries if is_last else None
+        x, _ = cpu.block_forward(x, block, num_heads, **options)
         return x, {"attn": {"attn": None}}
 
-    own = {"embed_forward": embed_forward, "block_forward": block_forward}
+    own = {"linear_forward": linear_forward, "block_forward": block_forward}
     ops = SimpleNamespace(**vars(cpu) | own)
     return textbook.vit_forward(images, params, config, ops=ops)[0]
 
