@@ -3,7 +3,6 @@
 import numpy as np
 
 from ...ops import dropout_backward, dropout_forward
-from .buffers import empty
 from .gelu import gelu_backward, gelu_forward
 from .linear import linear_backward, linear_forward
 
@@ -22,10 +21,8 @@ def mlp_forward(
     else:
         raise ValueError(f"activation {activation!r} is not known: use gelu, gelu_tanh or relu")
     dropped, drop_cache = dropout_forward(active, drop_rate, rng)
-    out, (dropped, *fc2) = linear_forward(dropped, fc2_weight, fc2_bias)
-    if gelu_cache is not None and dropped is active:
-        dropped = None  # hidden * gate gives it back, for less than it costs to keep
-    return out, (fc1_cache, gelu_cache, drop_cache, dropped, fc2)
+    out, fc2_cache = linear_forward(dropped, fc2_weight, fc2_bias)
+    return out, (fc1_cache, gelu_cache, drop_cache, fc2_cache)
 
 
 def mlp_backward(dout, cache, out=(None, None)):
@@ -33,13 +30,11 @@ def mlp_backward(dout, cache, out=(None, None)):
 
     out : where to write dfc1_weight and dfc2_weight; None takes new arrays
     """
-    fc1_cache, gelu_cache, drop_cache, dropped, fc2 = cache
-    if dropped is None:
-        hidden, gate, _ = gelu_cache
-        dropped = np.multiply(hidden, gate, out=empty(hidden.shape, hidden.dtype))
-    ddropped, *dfc2 = linear_backward(dout, (dropped, *fc2), out[1])
+    fc1_cache, gelu_cache, drop_cache, fc2_cache = cache
+    ddropped, *dfc2 = linear_backward(dout, fc2_cache, out[1])
     dactive = dropout_backward(ddropped, drop_cache)
     if gelu_cache is None:
+        dropped, *_ = fc2_cache
         dhidden = np.multiply(dactive, dropped > 0, out=dactive)
     else:
         dhidden = gelu_backward(dactive, gelu_cache)
