@@ -310,6 +310,35 @@ def test_logits_alone_and_tensor_parallel(variant, dtype, threads, monkeypatch):
         assert_same(got, logits, dtype, times=10)
 
 
+def test_as_many_threads_as_there_is_work_for(monkeypatch):
+    def all_reduce(threads):
+        meetings.append(threads)
+        return tensor_parallel.AllReduce(threads)
+
+    meetings = []
+    monkeypatch.setattr(fast_vit, "AllReduce", all_reduce)
+    config = ViTConfig(img_size=40, patch_size=2, in_chans=1, embed_dim=96, depth=1, num_heads=4)
+    images, params, _ = example_of(config, "float64", count=1)
+    work = 401 * (4 * 96 * 96 + 2 * 96 * config.hidden_dim)
+    logits, _ = vit_forward(images, params, config)
+    for few, threads in (fast_vit.FEW, [2]), (work, []), (work // 3, [3]), (1, [4]):
+        meetings.clear()
+        monkeypatch.setattr(fast_vit, "FEW", few)
+        got = fast_vit.vit_logits_tensor_parallel(images, params, config, Workers(5))
+        assert_same(got, logits, "float64", times=10)
+        assert meetings == threads
+
+
+@pytest.mark.parametrize("few", [{"num_heads": 2}, {"mlp_ratio": 2 / 12}, {"patch_size": 1}])
+def test_no_thread_is_left_without_a_part(few, monkeypatch):
+    monkeypatch.setattr(fast_vit, "FEW", 1)
+    config = replace(ODD, img_size=6, in_chans=2, **few)
+    images, params, _ = example_of(config, "float64")
+    logits, _ = vit_forward(images, params, config)
+    got = fast_vit.vit_logits_tensor_parallel(images, params, config, Workers(3))
+    assert_same(got, logits, "float64", times=10)
+
+
 def test_all_reduce_waits_for_slow_threads(monkeypatch):
     def slow_empty(shape, dtype):
         sleep(rng.uniform(0, 0.002))

@@ -13,7 +13,7 @@ from ... import vit as textbook
 from .. import cpu
 from .tensor_parallel import AllReduce, Share
 
-FEW = 2e7  # multiply-adds a block and thread: below, meeting costs more than it brings
+FEW = 20_000_000  # multiply-adds a block and thread: below, meeting costs more than it brings
 
 
 def vit_forward(images, params, config, *, rng=None, grads=None):
@@ -61,8 +61,9 @@ def vit_logits_tensor_parallel(images, params, config, workers):
     workers : `Workers`; as many threads take part as there are heads, and enough to do
     """
     D, tokens = config.embed_dim, len(images) * (config.num_patches + 1)
-    block = tokens * (4 * D * D + 2 * D * config.hidden_dim)
-    threads = min(workers.threads, config.num_heads, block // FEW)
+    work = tokens * (4 * D * D + 2 * D * config.hidden_dim)
+    divided = config.num_heads, config.hidden_dim, config.in_chans * config.patch_size**2
+    threads = min(workers.threads, *divided, work // FEW)
     if threads < 2:
         return workers.map(lambda _: _logits(images, params, config), [None])[0]
     all_reduce = AllReduce(threads)
