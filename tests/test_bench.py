@@ -167,7 +167,7 @@ def test_tricks(tiny_cases, capsys, monkeypatch):
     "words, complaint",
     [
         (["B"], "no case 'B': use A, A128"),
-        (["A", "--threads", "0"], "--threads 0: at least 1"),
+        (["A", "--threads", "0"], "--threads: 0 should be"),
         (["A", "--save", "nowhere/x.png"], "there is no folder nowhere"),
         (["A", "--save", "x.txt"], "should end in .png or"),
         (["A", "--seconds", "nan"], "--seconds nan: a number"),

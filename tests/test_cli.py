@@ -29,6 +29,7 @@ from tinyvit import __version__, cli, load_checkpoint, save_checkpoint
 from tinyvit.cli import COMMANDS, main
 from tinyvit.data.idx import idx_bytes
 from tinyvit.models import MODELS
+from tinyvit.workers import Workers, granted_cores
 
 EPOCHS = 2
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
@@ -268,6 +269,20 @@ def test_predict_says_what_the_model_says(run, capsys):
     assert f"{best} ({probabilities[best]:.1%})" in good("predict run one.png", capsys)
 
 
+@pytest.mark.parametrize("command", ["eval run", "predict run one.png"])
+@pytest.mark.parametrize("option, expected", [("", granted_cores()), (" --threads 3", 3)])
+def test_threads_are_as_many_as_asked(command, option, expected, run, monkeypatch, capsys):
+    def watched(self, function, parts):
+        asked.append(self.threads)
+        return map_parts(self, function, parts)
+
+    asked, map_parts = [], Workers.map
+    monkeypatch.setattr(Workers, "map", watched)
+    draw("one.png")
+    good(command + option, capsys)
+    assert set(asked) == {expected}
+
+
 @pytest.mark.parametrize(
     "command, total",
     [
@@ -367,7 +382,10 @@ def test_help_of_all(capsys):
         ("train --scale 2", "scale is 2"),
         ("train --seed -1", "'-1'"),
         ("train --seed 1.5", "'1.5'"),
-        ("train --threads 0", "--threads 0"),
+        ("train --threads 0", "--threads: 0 should be a whole number, at least 1"),
+        ("train --threads two", "--threads: two should be"),
+        ("eval nowhere --threads -1", "--threads"),
+        ("predict nowhere a.png --threads 0", "--threads: 0 should be"),
         ("train --validation 1", "--validation 1.0"),
         ("train --validation 0.9999", "leaves no image"),
         ("train --validation -0.1", "--validation -0.1"),

@@ -11,7 +11,7 @@ from ..bench.tricks import TRICKS
 from ..display import make_console
 from ..errors import InputError
 from ..workers import granted_cores
-from .options import picture
+from .options import picture, thread_count
 
 EXAMPLES = """\
 examples:
@@ -37,7 +37,7 @@ def add_arguments(parser):
     what.add_argument(
         "--tricks", action="store_true", help="the first case without each trick in turn instead"
     )
-    add("--threads", type=int, metavar="N", help="CPU threads (one for each core)")
+    add("--threads", type=thread_count, metavar="N", help="CPU threads (one for each core)")
     add("--seconds", type=float, default=10.0, metavar="X", help="for each case (10)")
     add("--json", action="store_true", help="print the figures as JSON, not as a table")
     add("--save", type=picture, metavar="FILE", help="the picture (roofline.png or scaling.png)")
@@ -48,9 +48,7 @@ def run(args):
     for name in args.cases:
         if name not in CASES:
             raise InputError(f"no case {name!r}: use {', '.join(CASES)}")
-    threads = granted_cores() if args.threads is None else args.threads
-    if threads < 1:
-        raise InputError(f"--threads {threads}: at least 1")
+    threads = args.threads or granted_cores()
     if not 0 <= args.seconds < inf:
         raise InputError(f"--seconds {args.seconds}: a number, not below 0")
     drawn = args.save or ("scaling.png" if args.scaling else "roofline.png")

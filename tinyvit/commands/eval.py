@@ -8,6 +8,8 @@ from ..display import make_console
 from ..evaluate import evaluate
 from ..predict import predict
 from ..runs import RunFolder
+from ..workers import Workers
+from .options import thread_count
 
 EXAMPLES = """\
 example:
@@ -20,6 +22,8 @@ def add_arguments(parser):
     parser.add_argument("folder", metavar="RUN", help="a run's folder")
     parser.add_argument("--dataset", metavar="NAME", help="other data than the run's own")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    about = "CPU threads (one for each core)"
+    parser.add_argument("--threads", type=thread_count, metavar="N", help=about)
 
 
 def run(args):
@@ -32,10 +36,11 @@ def run(args):
     dataset = load_dataset(args.dataset or settings.dataset)
     dataset.require_fit(config)
     params = to_device(params, args.device)
+    workers = Workers(args.threads)
     result = evaluate(
         dataset.test_images,
         dataset.test_labels,
-        lambda images: predict(images, params, config, device=args.device),
+        lambda images: predict(images, params, config, device=args.device, workers=workers),
     )
     table = Table("class", "images", "right", "most often taken for")
     for label in range(config.num_classes):

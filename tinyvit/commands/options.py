@@ -19,6 +19,13 @@ def seed(text):
     return int(text)
 
 
+def thread_count(text):
+    """A number of threads on the command line: a whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} should be a whole number, at least 1")
+    return int(text)
+
+
 def picture(text):
     """The name of a picture to write: a kind that can be drawn, in a folder that is there."""
     if not text.lower().endswith(SAVED_AS):

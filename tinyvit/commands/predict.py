@@ -8,7 +8,8 @@ from ..ops import softmax_forward
 from ..picture import read_picture
 from ..predict import predict
 from ..runs import RunFolder
-from .options import picture
+from ..workers import Workers
+from .options import picture, thread_count
 
 EXAMPLES = """\
 examples:
@@ -30,6 +31,8 @@ def add_arguments(parser):
         "--save", type=picture, metavar="FILE", help="draw what the model saw and said"
     )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    about = "CPU threads (one for each core)"
+    parser.add_argument("--threads", type=thread_count, metavar="N", help=about)
 
 
 def run(args):
@@ -42,7 +45,8 @@ def run(args):
     prepared = (config.img_size, config.in_chans, settings.ink_fraction)
     images = np.concatenate([read_picture(path, *prepared) for path in args.pictures])
     params = to_device(params, args.device)
-    logits = predict(images, params, config, device=args.device)
+    workers = Workers(args.threads)
+    logits = predict(images, params, config, device=args.device, workers=workers)
     probabilities, _ = softmax_forward(logits)
     table = Table(Column("picture", overflow="fold"), "is", "next")
     for path, row in zip(args.pictures, probabilities, strict=True):

@@ -15,7 +15,7 @@ from ..params import count_params
 from ..picture import ink_fraction
 from ..runs import RunFolder, Settings, newest_run, unused_folder
 from ..workers import granted_cores
-from .options import add_fields, config_classes, given_fields, recipe_classes, seed
+from .options import add_fields, config_classes, given_fields, recipe_classes, seed, thread_count
 
 EXAMPLES = """\
 examples:
@@ -43,7 +43,7 @@ def add_arguments(parser):
     )
     add("--seed", type=seed, metavar="N", help="of all random numbers (0)")
     add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
-    add("--threads", type=int, metavar="N", help="CPU threads (one for each core)")
+    add("--threads", type=thread_count, metavar="N", help="CPU threads (one for each core)")
     add(
         "--validation",
         type=float,
@@ -125,9 +125,7 @@ def _settings(args, dataset):
         },
     )
     device = args.device or "cpu"
-    threads = granted_cores() if args.threads is None else args.threads
     validation = args.validation or 0.0
-    _require(threads >= 1, f"--threads {threads}: at least 1")
     _require(0 <= validation < 1, f"--validation {validation}: a share from 0 to below 1, as 0.1")
     count = len(dataset.train_images)
     _require(round(validation * count) < count, f"--validation {validation} leaves no image")
@@ -139,7 +137,7 @@ def _settings(args, dataset):
         recipe=recipe,
         seed=args.seed or 0,
         device=device,
-        threads=threads,
+        threads=args.threads or granted_cores(),
         validation=validation,
         ink_fraction=ink_fraction(dataset.train_images),
     )
