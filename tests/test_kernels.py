@@ -1,6 +1,7 @@
 """The fast kernels are the textbook: values and gradients, in both precisions, at the extremes."""
 
 import inspect
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import erf, sqrt
@@ -327,6 +328,17 @@ def test_as_many_threads_as_there_is_work_for(monkeypatch):
         got = fast_vit.vit_logits_tensor_parallel(images, params, config, Workers(5))
         assert_same(got, logits, "float64", times=10)
         assert meetings == threads
+
+
+@pytest.mark.parametrize("few", [1, 10**9])
+def test_numbers_too_large_are_left_to_the_caller(few, monkeypatch):
+    monkeypatch.setattr(fast_vit, "FEW", few)
+    images, params, _ = example_of(ODD, "float32", count=1)
+    params["blocks.1.mlp.fc2.weight"] *= 1e38
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        logits = fast_vit.vit_logits_tensor_parallel(images, params, ODD, Workers(2))
+    assert not np.isfinite(logits).all()
 
 
 @pytest.mark.parametrize("few", [{"num_heads": 2}, {"mlp_ratio": 2 / 12}, {"patch_size": 1}])

@@ -11,7 +11,7 @@ from ..bench.tricks import TRICKS
 from ..display import make_console
 from ..errors import InputError
 from ..workers import granted_cores
-from .options import picture, thread_count
+from .options import add_threads, picture
 
 EXAMPLES = """\
 examples:
@@ -37,7 +37,7 @@ def add_arguments(parser):
     what.add_argument(
         "--tricks", action="store_true", help="the first case without each trick in turn instead"
     )
-    add("--threads", type=thread_count, metavar="N", help="CPU threads (one for each core)")
+    add_threads(parser)
     add("--seconds", type=float, default=10.0, metavar="X", help="for each case (10)")
     add("--json", action="store_true", help="print the figures as JSON, not as a table")
     add("--save", type=picture, metavar="FILE", help="the picture (roofline.png or scaling.png)")

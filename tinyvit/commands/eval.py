@@ -9,7 +9,7 @@ from ..evaluate import evaluate
 from ..predict import predict
 from ..runs import RunFolder
 from ..workers import Workers
-from .options import thread_count
+from .options import add_threads
 
 EXAMPLES = """\
 example:
@@ -22,8 +22,7 @@ def add_arguments(parser):
     parser.add_argument("folder", metavar="RUN", help="a run's folder")
     parser.add_argument("--dataset", metavar="NAME", help="other data than the run's own")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    about = "CPU threads (one for each core)"
-    parser.add_argument("--threads", type=thread_count, metavar="N", help=about)
+    add_threads(parser)
 
 
 def run(args):

@@ -19,11 +19,10 @@ def seed(text):
     return int(text)
 
 
-def thread_count(text):
-    """A number of threads on the command line: a whole number above 0."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} should be a whole number, at least 1")
-    return int(text)
+def add_threads(parser):
+    """Add --threads to a parser; None where it is not given."""
+    about = "CPU threads (one for each core)"
+    parser.add_argument("--threads", type=_thread_count, metavar="N", help=about)
 
 
 def picture(text):
@@ -65,6 +64,12 @@ def given_fields(args, classes):
     """The fields that were set on the command line: dict name -> value."""
     values = {name: getattr(args, name) for name in _options(classes)}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _thread_count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} should be a whole number, at least 1")
+    return int(text)
 
 
 def _options(classes):

@@ -9,7 +9,7 @@ from ..picture import read_picture
 from ..predict import predict
 from ..runs import RunFolder
 from ..workers import Workers
-from .options import picture, thread_count
+from .options import add_threads, picture
 
 EXAMPLES = """\
 examples:
@@ -31,8 +31,7 @@ def add_arguments(parser):
         "--save", type=picture, metavar="FILE", help="draw what the model saw and said"
     )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    about = "CPU threads (one for each core)"
-    parser.add_argument("--threads", type=thread_count, metavar="N", help=about)
+    add_threads(parser)
 
 
 def run(args):

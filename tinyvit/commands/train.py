@@ -15,7 +15,7 @@ from ..params import count_params
 from ..picture import ink_fraction
 from ..runs import RunFolder, Settings, newest_run, unused_folder
 from ..workers import granted_cores
-from .options import add_fields, config_classes, given_fields, recipe_classes, seed, thread_count
+from .options import add_fields, add_threads, config_classes, given_fields, recipe_classes, seed
 
 EXAMPLES = """\
 examples:
@@ -43,7 +43,7 @@ def add_arguments(parser):
     )
     add("--seed", type=seed, metavar="N", help="of all random numbers (0)")
     add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
-    add("--threads", type=thread_count, metavar="N", help="CPU threads (one for each core)")
+    add_threads(parser)
     add(
         "--validation",
         type=float,

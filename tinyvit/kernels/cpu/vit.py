@@ -64,14 +64,18 @@ def vit_logits_tensor_parallel(images, params, config, workers):
     work = tokens * (4 * D * D + 2 * D * config.hidden_dim)
     divided = config.num_heads, config.hidden_dim, config.in_chans * config.patch_size**2
     threads = min(workers.threads, *divided, work // FEW)
+
+    def logits(*part):
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
+            return _logits(images, params, config, *part)
+
     if threads < 2:
-        return workers.map(lambda _: _logits(images, params, config), [None])[0]
+        return workers.map(lambda _: logits(), [None])[0]
     all_reduce = AllReduce(threads)
 
     def run(i):
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at the logits
-                return _logits(images, params, config, Share(i, threads), all_reduce.of(i))
+            return logits(Share(i, threads), all_reduce.of(i))
         except BaseException:
             all_reduce.abort()
             raise
