@@ -19,6 +19,7 @@ from tinyvit.kernels.cpu import vit as fast_vit
 from tinyvit.kernels.cpu.buffers import Buffers, empty, reuse
 from tinyvit.kernels.cpu.fold import fold, unfold
 from tinyvit.kernels.cpu.layernorm import normalize_backward, normalize_forward
+from tinyvit.kernels.cpu.linear import times_vector
 from tinyvit.workers import Workers
 
 EXAMPLES = op_examples()
@@ -152,6 +153,11 @@ def test_odd_shapes(shape, dtype):
     assert_twins("linear", (x, n((3, D)), n(3)), dtype)
     assert_twins("linear", (x[..., ::-1], n((D, 3)).T, None), dtype)  # not contiguous
     assert_twins("mlp", (x, n((3, D)), n(3), n((D, 3)), n(D)), dtype)
+
+
+def test_a_product_with_a_vector_raises_no_false_alarm():
+    rows, vector = np.array([[np.inf, -np.inf], [1.0, 2.0]]), np.array([3.0, 4.0])
+    np.testing.assert_array_equal(times_vector(rows, vector), [np.nan, 11])  # a true one, even
 
 
 @each_dtype

@@ -10,6 +10,8 @@ through `folded` has mean 0 already, as LayerNorm's backward wants it.
 
 import numpy as np
 
+from .linear import times_vector
+
 
 def fold(weight, bias, gain, shift):
     """Fold a LayerNorm into a linear layer.
@@ -21,8 +23,8 @@ def fold(weight, bias, gain, shift):
     Returns folded (..., O, D) and moved (..., O)
     """
     folded = weight * gain
-    folded -= (weight @ (gain / len(gain)))[..., None]  # the means of its rows
-    moved = weight @ shift
+    folded -= times_vector(weight, gain / len(gain))[..., None]  # the means of its rows
+    moved = times_vector(weight, shift)
     if bias is not None:
         moved += bias
     return folded, moved

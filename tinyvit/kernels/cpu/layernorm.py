@@ -3,7 +3,7 @@
 import numpy as np
 
 from .buffers import empty
-from .linear import sum_rows
+from .linear import sum_rows, times_vector
 
 FAR_FROM_ZERO = 1e6  # mean^2 / variance from which the rounding of the mean shows in xhat
 
@@ -24,8 +24,8 @@ def layernorm_backward(dout, cache):
     dbias = sum_rows(rows)
     scratch = np.multiply(rows, xhat, out=empty(rows.shape, dout.dtype))
     dweight = sum_rows(scratch)
-    mean_dxhat = rows @ (weight / D)
-    mean_dxhat_xhat = scratch @ (weight / D)
+    mean_dxhat = times_vector(rows, weight / D)
+    mean_dxhat_xhat = times_vector(scratch, weight / D)
     dx = np.multiply(rows, weight, out=empty(rows.shape, dout.dtype))
     dx -= mean_dxhat[:, None]
     dx -= np.multiply(xhat, mean_dxhat_xhat[:, None], out=scratch)
@@ -41,13 +41,13 @@ def normalize_forward(x, eps):
     D = x.shape[-1]
     rows = x.reshape(-1, D)
     ones = np.ones(D, x.dtype)
-    mean = rows @ ones
+    mean = times_vector(rows, ones)
     mean /= D
     xhat = np.subtract(rows, mean[:, None], out=empty(rows.shape, x.dtype))
     var = np.vecdot(xhat, xhat)
     var /= D
     if (mean * mean > FAR_FROM_ZERO * var).any():  # a constant row, say: centre once more
-        rest = xhat @ ones
+        rest = times_vector(xhat, ones)
         rest /= D
         xhat -= rest[:, None]
         var = np.vecdot(xhat, xhat)

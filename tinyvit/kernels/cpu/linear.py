@@ -32,3 +32,13 @@ def linear_backward(dout, cache, out=None):
 def sum_rows(rows):
     """Sum over the rows of a matrix (R, D), as a product with ones: BLAS adds several at a time."""
     return np.ones(len(rows), rows.dtype) @ rows
+
+
+def times_vector(rows, vector):
+    """Product of matrices (..., R, D) with a vector (D,), without BLAS's false alarms.
+
+    For short rows OpenBLAS may compute with what happens to lie behind the vector. It throws the
+    result away, but the processor remembers where it was no number, and NumPy would warn.
+    """
+    with np.errstate(invalid="ignore"):
+        return rows @ vector

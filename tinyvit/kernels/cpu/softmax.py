@@ -3,6 +3,7 @@
 import numpy as np
 
 from .buffers import empty
+from .linear import times_vector
 
 SAFE = 60  # exp(60) = 1e26: a sum of many such numbers, and of exp(-60), still fits in float32
 
@@ -29,5 +30,5 @@ def softmax_in_place(scores):
     if not (scores.min() >= -SAFE and scores.max() <= SAFE):
         scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
-    sums = scores @ np.ones(scores.shape[-1], scores.dtype)
+    sums = times_vector(scores, np.ones(scores.shape[-1], scores.dtype))
     scores /= sums[..., None]
