@@ -114,11 +114,17 @@ def smooth_noise(rng, shape, sigma):
     applied to visual document analysis, section 2.
     """
     uniform = (2 * rng.random(shape, dtype=np.float32) - 1) * math.sqrt(3)  # variance 1
-    return _gaussian(shape[-2], sigma) @ (uniform @ _gaussian(shape[-1], sigma).T)
+    return smoothing(shape[-2], sigma) @ (uniform @ smoothing(shape[-1], sigma).T)
 
 
-def _gaussian(size, sigma):
-    """Build the (size, size) float32 matrix that smooths an axis and keeps the variance."""
+def smoothing(size, sigma):
+    """Build the matrix that smooths noise along an axis and keeps its variance.
+
+    size : of the axis
+    sigma : length of the Gaussian [pixels]
+
+    Returns (size, size) float32.
+    """
     steps = np.arange(size) - np.arange(size)[:, None]
     weights = np.exp(-0.5 * (steps / sigma) ** 2)
     return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)

@@ -22,21 +22,26 @@ class Batches:
     """
 
     def __init__(self, images, labels, batch_size, augmentation, seed):
-        self._images, self._labels = images, labels
+        self.images, self.labels, self.augmentation = images, labels, augmentation
         self._batch_size = min(batch_size, len(images))
-        self._augmentation, self._seed = augmentation, seed
+        self._seed = seed
         self._epoch, self._order = None, None
         self.steps_per_epoch = len(images) // self._batch_size
 
     def __getitem__(self, step):
         """Images (B, C, H, W) float32 and labels (B,) of a step."""
+        chosen = self.rest_of_epoch(step)[0]
+        rng = np.random.default_rng([self._seed, AUGMENT, step])
+        return augment(self.images[chosen], rng, self.augmentation), self.labels[chosen]
+
+    def rest_of_epoch(self, step):
+        """Numbers (steps, B) of the images of a step, and of those after it in the same epoch."""
         epoch, i = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng([self._seed, ORDER, epoch])
-            self._epoch, self._order = epoch, rng.permutation(len(self._images))
-        chosen = self._order[i * self._batch_size : (i + 1) * self._batch_size]
-        rng = np.random.default_rng([self._seed, AUGMENT, step])
-        return augment(self._images[chosen], rng, self._augmentation), self._labels[chosen]
+            self._epoch, self._order = epoch, rng.permutation(len(self.images))
+        whole = self.steps_per_epoch * self._batch_size
+        return self._order[:whole].reshape(-1, self._batch_size)[i:]
 
     def ahead(self, start, stop):
         """Yield the batches of steps start to stop - 1; the next is made while one is used."""

@@ -71,18 +71,17 @@ def fit(run, settings, dataset, display):
     saved_at = time.perf_counter()
 
     with _stop_requests() as stop_requested:
-        for images, labels in batches.ahead(progress["step"], total):
-            lr = trainer.learning_rate()
-            loss, correct = trainer.step(images, labels)
+        for loss, correct, images in _advance(trainer, batches, progress["step"], total):
+            lr = trainer.learning_rate(trainer.step_count - 1)
             if not math.isfinite(loss):
                 raise Diverged(_diverged(f"loss became {loss}", trainer, lr, run, recipe))
             tally = progress["tally"]
-            tally["loss"] += loss * len(labels)
+            tally["loss"] += loss * images
             tally["correct"] += correct
-            tally["images"] += len(labels)
+            tally["images"] += images
             progress["step"] = trainer.step_count
             progress["seconds"] = time.perf_counter() - started
-            display.step(trainer.step_count, total, tally, len(labels))
+            display.step(trainer.step_count, total, tally, images)
 
             if trainer.step_count % per_epoch == 0:
                 row = _measure(trainer, measured, progress, trainer.step_count // per_epoch, lr)
@@ -122,8 +121,24 @@ def summarize(settings, evaluation, seconds):
         "seed": settings.seed,
         "device": settings.device,
         "threads": settings.threads,
+        "precision": settings.precision,
         "tinyvit": __version__,
     }
+
+
+def _advance(trainer, batches, start, stop):
+    """Train: step by step, or, where the images lie on a card, up to the end of each epoch.
+
+    Yields loss, correct, images: of what was trained on since the last time.
+    """
+    if not trainer.takes_many_steps:
+        for images, labels in batches.ahead(start, stop):
+            yield *trainer.step(images, labels), len(labels)
+        return
+    trainer.put(batches.images, batches.labels, batches.augmentation)
+    while trainer.step_count < stop:
+        order = batches.rest_of_epoch(trainer.step_count)
+        yield *trainer.steps(order), order.size
 
 
 def _trainer(settings, per_epoch, total):
@@ -141,6 +156,7 @@ def _trainer(settings, per_epoch, total):
         label_smoothing=recipe.label_smoothing,
         ema_decay=recipe.ema_decay,
         seed=settings.seed,
+        precision=settings.precision,
     )
 
 

@@ -25,6 +25,7 @@ class Settings:
     validation : share of the training images, taken from their end, that is kept aside and
         measured after each epoch in place of the test images; 0 keeps none
     ink_fraction : how much of an image's side a typical training image fills, for `predict`
+    precision : of a GPU's arithmetic: "fp32", "tf32" or "bf16"
     """
 
     model: str
@@ -36,6 +37,7 @@ class Settings:
     threads: int
     validation: float
     ink_fraction: float
+    precision: str = "fp32"
 
     def to_json(self):
         """These settings as text, for config.json."""

@@ -1,4 +1,4 @@
-"""The Trainer: one optimiser step, on the cores of a CPU or on a GPU."""
+"""The Trainer: optimiser steps, on the cores of a CPU or on a GPU."""
 
 from math import sqrt
 
@@ -21,7 +21,11 @@ class Trainer:
     On the CPU the batch is cut into one part a thread, each part into micro-batches that fit the
     cache; the parts' gradients are added in a fixed order, so that the same seed and the same
     number of threads give the same bits. Parameters, gradients and moments are one flat vector
-    each, and every thread updates its share of them. On the GPU the batch is one part.
+    each, and every thread updates its share of them.
+
+    On a GPU, a ViT's step is one CUDA graph of the kernels in `kernels/cuda`, and `steps` goes
+    through many batches of images that lie on the card without waiting for it. Other models, and
+    cards too old for these kernels, take the textbook's pairs on CuPy.
 
     config : configuration of any registered model
     params : dict of arrays, the first values; copied
@@ -35,9 +39,11 @@ class Trainer:
     clip_norm : largest norm of the gradient
     label_smoothing : share of each target spread over all classes
     ema_decay : of the running average of the weights; 0 keeps none
-    seed : of the dropouts
+    seed : of the dropouts, and of the augmentation on a GPU
+    precision : on a GPU: "fp32"; "tf32", matrix products with 10 bits; "bf16", activations of 8
+        bits, while weights, norms, the residual stream and the optimiser stay in float32
 
-    Raises InputError when the device is not to be had.
+    Raises InputError when the device, or the precision on it, is not to be had.
     """
 
     def __init__(
@@ -56,9 +62,10 @@ class Trainer:
         label_smoothing=0.0,
         ema_decay=0.0,
         seed=0,
+        precision="fp32",
     ):
         require_device(device)
-        self.config, self.device, self.seed = config, device, seed
+        self.config, self.device, self.seed, self.precision = config, device, seed, precision
         self.lr, self.warmup_steps, self.total_steps = lr, warmup_steps, total_steps
         self.clip_norm, self.label_smoothing = clip_norm, label_smoothing
         self.ema_decay = ema_decay
@@ -75,7 +82,9 @@ class Trainer:
         self._decay = decay_vector(self._params, weight_decay)
         self._m, self._v = self._flat * 0, self._flat * 0
         self._average = self._flat.copy() if ema_decay else None
-        self._grads = [flatten(self._params) for _ in range(self.threads)]
+        self._on_gpu = self._training_on_gpu(precision) if device == "gpu" else None
+        if self._on_gpu is None:
+            self._grads = [flatten(self._params) for _ in range(self.threads)]
 
     def step(self, images, labels):
         """Take one optimiser step on a batch.
@@ -87,6 +96,10 @@ class Trainer:
             loss : mean over the batch before the step [nats], a float
             correct : number of images whose highest logit was the true label's before the step
         """
+        if self._on_gpu:
+            loss, correct = self._on_gpu.step(images, labels)
+            self.step_count += 1
+            return loss / len(images), correct
         images, labels = to_device(images, self.device), to_device(labels, self.device)
         parts = enumerate(split(0, len(images), self.threads))
         results = self._workers.map(lambda part: self._gradient(images, labels, *part), parts)
@@ -100,12 +113,43 @@ class Trainer:
             self._update(grads[0], lr)
         return float(sum(losses)), int(sum(corrects))
 
-    def learning_rate(self):
-        """Learning rate of the next step."""
+    @property
+    def takes_many_steps(self):
+        """Whether `put` and `steps` are to be had: where steps are CUDA graphs."""
+        return self._on_gpu is not None
+
+    @property
+    def launches(self):
+        """Launches of a step, counted in its CUDA graph; None where there is no graph yet."""
+        return self._on_gpu and self._on_gpu.launches
+
+    def put(self, images, labels, augmentation):
+        """Keep training images on the card, for `steps`.
+
+        images : (n, C, H, W) uint8
+        labels : (n,) int
+        augmentation : `Augmentation`; its random numbers are drawn on the card
+        """
+        self._on_gpu.put(images, labels, augmentation)
+
+    def steps(self, order):
+        """Take one optimiser step for each row of image numbers, and only then wait for the card.
+
+        order : (steps, B) int, numbers of the images that were `put`
+
+        Returns loss and correct, as `step` does, over all the steps.
+        """
+        loss, correct = self._on_gpu.steps(order)
+        self.step_count += len(order)
+        return loss / order.size, correct
+
+    def learning_rate(self, step=None):
+        """Learning rate of a step, counted from 0; None is the next one."""
+        step = self.step_count if step is None else step
         if self.total_steps is None:
-            return self.lr * min(1, (self.step_count + 1) / max(self.warmup_steps, 1))
+            return self.lr * min(1, (step + 1) / max(self.warmup_steps, 1))
         return warmup_cosine(
-            self.step_count,
+            step,
             peak=self.lr,
             warmup_steps=self.warmup_steps,
             total_steps=self.total_steps,
@@ -115,6 +159,8 @@ class Trainer:
         """Logits (B, K) of images (B, C, H, W) float32, by `best_params`; a NumPy array."""
         params = self._params if self._average is None else self._cut(self._average)
         workers = self._workers
+        if self._on_gpu and self._on_gpu.is_fused:
+            return self._on_gpu.predict(images, params)
         return predict(images, params, self.config, device=self.device, workers=workers)
 
     @property
@@ -158,6 +204,31 @@ class Trainer:
         if self._average is not None:
             self._average[...] = to_device(state["average"], self.device)
         self.step_count = step_count
+        if self._on_gpu:
+            self._on_gpu.restore(step_count)
+
+    def _training_on_gpu(self, precision):
+        """The model's own training on a card, or None: then it is the textbook's pairs."""
+        training = self._model.on_gpu and self._model.on_gpu()
+        if training is None:
+            if precision != "fp32":
+                raise InputError(
+                    f"--precision {precision} is for a ViT on a card of compute capability 7.5 or "
+                    "newer: use --precision fp32"
+                )
+            return None
+        vectors = self._flat, self._m, self._v, self._decay, self._average
+        schedule = {"lr": self.lr, "warmup_steps": self.warmup_steps}
+        schedule |= {"total_steps": self.total_steps, "clip_norm": self.clip_norm}
+        return training(
+            self.config,
+            self._params,
+            *vectors,
+            precision=precision,
+            label_smoothing=self.label_smoothing,
+            seed=self.seed,
+            schedule=schedule | {"ema_decay": self.ema_decay},
+        )
 
     def _gradient(self, images, labels, index, part):
         """Loss and correct answers of one part of the batch; its gradient goes to `_grads`."""

@@ -116,23 +116,26 @@ def vit_backward(dlogits, cache):
     return dimages, {name: grads[name] for name in cache["names"]}
 
 
-def sincos2d(config):
+def sincos2d(config, dtype="float64", xp=np):
     """Fixed two-dimensional position embeddings: sines and cosines of a patch's column and row.
 
         row n = [sin(x w), cos(x w), sin(y w), cos(y w)],   w_i = 10000^(-i / (D/4 - 1)), i < D/4
 
     config : ViTConfig; embed_dim must be divisible by 4
+    dtype : of the table, and of the arithmetic
+    xp : numpy, or cupy to make it on a GPU
 
-    Returns (1, N+1, D) float64; the class token's row is 0.
+    Returns (1, N+1, D); the class token's row is 0.
 
     Source: Beyer, Zhai, Kolesnikov 2022 (arXiv 2205.01580), and their code in big_vision.
     """
     side, quarter = config.img_size // config.patch_size, config.embed_dim // 4
-    w = 10000.0 ** (-np.arange(quarter) / (quarter - 1))
-    y, x = np.divmod(np.arange(side * side), side)  # row and column of patch n
+    w = 10000.0 ** (xp.arange(quarter, dtype=dtype) * (-1 / (quarter - 1)))
+    n = xp.arange(side * side)
+    y, x = (n // side).astype(dtype), (n % side).astype(dtype)  # row and column of patch n
     xw, yw = x[:, None] * w, y[:, None] * w  # (N, D/4)
-    table = np.concatenate([np.sin(xw), np.cos(xw), np.sin(yw), np.cos(yw)], axis=1)
-    return np.concatenate([np.zeros((1, 4 * quarter)), table])[None]
+    table = xp.concatenate([xp.sin(xw), xp.cos(xw), xp.sin(yw), xp.cos(yw)], axis=1)
+    return xp.concatenate([xp.zeros((1, 4 * quarter), dtype), table])[None]
 
 
 def starting_with(prefix, params):
@@ -150,4 +153,4 @@ def _positions(params, config):
     if config.pos_embed == "none":
         return None
     cls_token = params["cls_token"]
-    return get_array_module(cls_token).asarray(sincos2d(config), cls_token.dtype)
+    return sincos2d(config, cls_token.dtype, get_array_module(cls_token))

@@ -43,6 +43,11 @@ def add_arguments(parser):
     )
     add("--seed", type=seed, metavar="N", help="of all random numbers (0)")
     add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
+    add(
+        "--precision",
+        choices=("fp32", "tf32", "bf16"),
+        help="on a GPU: float32, matrix products with 10 bits, or activations in bf16 (fp32)",
+    )
     add_threads(parser)
     add(
         "--validation",
@@ -69,7 +74,8 @@ def run(args):
     print(
         f"{settings.model} with {count_params(shapes):,} parameters; {settings.dataset}: {images}"
     )
-    where = settings.device if settings.device == "gpu" else f"cpu, {settings.threads} threads"
+    on_gpu = f"gpu, {settings.precision}"
+    where = on_gpu if settings.device == "gpu" else f"cpu, {settings.threads} threads"
     goes_on = "going on in" if folder.resume.exists() else "into"
     print(f"{where}, seed {settings.seed}; {goes_on} {folder}")
     try:
@@ -129,6 +135,11 @@ def _settings(args, dataset):
     _require(0 <= validation < 1, f"--validation {validation}: a share from 0 to below 1, as 0.1")
     count = len(dataset.train_images)
     _require(round(validation * count) < count, f"--validation {validation} leaves no image")
+    precision = args.precision or "fp32"
+    _require(
+        device == "gpu" or precision == "fp32",
+        f"--precision {precision} is for --device gpu: a CPU computes in fp32",
+    )
     require_device(device)
     return Settings(
         model=model.name,
@@ -140,6 +151,7 @@ def _settings(args, dataset):
         threads=args.threads or granted_cores(),
         validation=validation,
         ink_fraction=ink_fraction(dataset.train_images),
+        precision=precision,
     )
 
 
@@ -167,7 +179,7 @@ def _refuse_changes(args, settings, folder):
     recipe = settings.recipe
     began = {"dataset": settings.dataset, "model": settings.model, "seed": settings.seed}
     began |= {"device": settings.device, "threads": settings.threads}
-    began |= {"validation": settings.validation}
+    began |= {"validation": settings.validation, "precision": settings.precision}
     began |= vars(recipe) | vars(recipe.augmentation) | vars(settings.config)
     asked = {name: value for name, value in vars(args).items() if value is not None}
     if "dataset" in asked:

@@ -88,6 +88,8 @@ class Model:
     tokens : config -> rows that an image is in the model's matrix products; the more there are,
         the fewer images fit the cache
     on_cpu : the same model made for speed on a CPU; None where there is only one
+    on_gpu : () -> class of its training on a card, or None where the card is too old for it; None
+        where there are no kernels for this model
     """
 
     name: str
@@ -100,3 +102,4 @@ class Model:
     attention: Callable | None = None
     tokens: Callable = lambda config: 25
     on_cpu: "OnCPU | None" = None
+    on_gpu: Callable | None = None

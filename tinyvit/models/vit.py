@@ -7,6 +7,8 @@ from ..params import init_params, param_shapes
 from ..vit import vit_backward, vit_forward
 from .model import Model, OnCPU, Recipe
 
+OLDEST_CARD = 7, 5  # compute capability that the kernels are compiled for and tested
+
 DEFAULT = {
     "digits": Recipe(
         preset="digits",
@@ -54,6 +56,17 @@ def class_token_attention(cache):
     return attn[:, :, 0, 1:].mean(axis=1).reshape(-1, side, side)
 
 
+def training_on_gpu():
+    """The class that trains a ViT on a card; None where the card is too old for its kernels."""
+    from ..kernels.cuda.card import capability
+
+    if capability() < OLDEST_CARD:
+        return None
+    from ..kernels.cuda.training import Training
+
+    return Training
+
+
 VIT = Model(
     name="vit",
     config_class=ViTConfig,
@@ -64,5 +77,6 @@ VIT = Model(
     recipes={"default": DEFAULT, "best": BEST},
     tokens=lambda config: config.num_patches + 1,
     attention=class_token_attention,
+    on_gpu=training_on_gpu,
     on_cpu=OnCPU(on_cpu.vit_forward, on_cpu.vit_logits, on_cpu.vit_logits_tensor_parallel),
 )

@@ -1,0 +1,59 @@
+"""Fast `ops.gelu`, and any activation of the MLP with the bias before it: gelu.cu."""
+
+import cupy
+import numpy as np
+
+from .source import kernel
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
+APPROXIMATE = {"none": "gelu", "tanh": "gelu_tanh"}
+GROUPS = 64  # of rows, in the backward: each leaves one row of sums
+
+
+def gelu_forward(x, approximate="none"):
+    """As `ops.gelu_forward`."""
+    if approximate not in APPROXIMATE:
+        raise ValueError(f'approximate={approximate!r} is not known: use "none" or "tanh"')
+    x = cupy.ascontiguousarray(x)
+    activation = APPROXIMATE[approximate]
+    return activate(x, None, activation), (x, activation)
+
+
+def gelu_backward(dout, cache):
+    """As `ops.gelu_backward`."""
+    x, activation = cache
+    dout = cupy.ascontiguousarray(dout)
+    return activate_backward(dout, x, None, activation, None)
+
+
+def activate(x, bias, activation, out=None):
+    """Activation of x + bias.
+
+    x : (..., M)
+    bias : (M,) or None
+    activation : one of `ACTIVATIONS`
+    out : where to write, the shape of x; None takes a new array
+
+    Returns out.
+    """
+    out = cupy.empty(x.shape, x.dtype) if out is None else out
+    function = kernel("gelu", "gelu_forward", x.dtype, ACTIVATION=ACTIVATIONS.index(activation))
+    function.elements(x.size, x, bias, out, np.int64(x.size), x.shape[-1])
+    return out
+
+
+def activate_backward(dout, x, bias, activation, sums, out=None):
+    """Gradient of `activate`.
+
+    dout, x : (..., M)
+    sums : (groups, M) is given what adds up to the gradient of the bias; None where nobody asks
+    out : where to write dx; None takes a new array
+
+    Returns dx.
+    """
+    M = x.shape[-1]
+    out = cupy.empty(x.shape, x.dtype) if out is None else out
+    groups = GROUPS if sums is None else len(sums)
+    function = kernel("gelu", "gelu_backward", x.dtype, ACTIVATION=ACTIVATIONS.index(activation))
+    function((-(-M // 32), groups), (32, 8), dout, x, bias, out, sums, x.size // M, M)
+    return out
