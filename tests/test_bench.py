@@ -121,7 +121,7 @@ def test_limits_of_the_machine(monkeypatch):
 
 def test_a_process_that_ends_is_said(monkeypatch, capfd):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    with pytest.raises(InputError, match="nobody ended with status 1"):
+    with pytest.raises(InputError, match="nobody ended with status 1: KeyError: 'nobody'"):
         Process("nobody", Case(TINY, 1), 1)
 
 

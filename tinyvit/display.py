@@ -1,6 +1,7 @@
 """What a training shows while it runs: a progress bar in a terminal, plain lines elsewhere."""
 
 import time
+from contextlib import nullcontext
 
 LINE_EVERY = 2.0  # seconds between two lines about epochs
 
@@ -19,6 +20,14 @@ def make_console():
 
 def _raise_again():
     raise
+
+
+def saying(what):
+    """Say in a terminal what is being done, as long as it is: `with saying("timing A"): ...`."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.status(f"{what} ...") if console.is_terminal else nullcontext()
 
 
 class Display:

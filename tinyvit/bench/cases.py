@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from ..config import ViTConfig
 
 TRAIN, PREDICT = "train", "predict"
+PRECISIONS = ("fp32", "tf32", "bf16")
+EPOCH = 60_000  # images: MNIST's
 
 
 @dataclass(frozen=True)
@@ -14,11 +16,13 @@ class Case:
     config : ViTConfig
     batch : images at a time
     work : "train", a whole optimiser step, or "predict"
+    precision : "fp32", "tf32" or "bf16", of the matrix products
     """
 
     config: ViTConfig
     batch: int
     work: str = TRAIN
+    precision: str = "fp32"
 
     @property
     def flop(self):
@@ -31,23 +35,28 @@ class Case:
 
     @property
     def kept_bytes(self):
-        """Bytes of the activations that lie between the way there and the way back, in float32."""
+        """Bytes of the activations that lie between the way there and the way back."""
         config, N = self.config, self.config.num_patches + 1
         token = 9 * config.embed_dim + 3 * config.hidden_dim + config.num_heads * N
-        return 4 * self.batch * config.depth * N * token
+        return self._number_bytes * self.batch * config.depth * N * token
 
     @property
     def least_bytes(self):
         """Bytes to and from memory if nothing at all stayed in a cache, each array moved once.
 
         Weights are read once a pass. In training each gradient is written and read once, AdamW
-        reads and writes weights and two moments; activations are written, and read on the way back.
+        reads and writes weights and two moments, these all in float32; activations are written,
+        and read on the way back.
         """
         D, M = self.config.embed_dim, self.config.hidden_dim
-        weights = 4 * self.config.depth * (4 * D * D + 2 * D * M)
+        weights = self.config.depth * (4 * D * D + 2 * D * M)
         if self.work == PREDICT:
-            return weights + self.kept_bytes
-        return (2 + 2 + 6) * weights + 2 * self.kept_bytes
+            return self._number_bytes * weights + self.kept_bytes
+        return (2 * self._number_bytes + (2 + 6) * 4) * weights + 2 * self.kept_bytes
+
+    @property
+    def _number_bytes(self):
+        return 2 if self.precision == "bf16" else 4
 
 
 def forward_flop(config):
@@ -68,6 +77,12 @@ CASES = {
     "B16-predict-1": Case(B16, 1, PREDICT),
     "B16-predict-8": Case(B16, 8, PREDICT),
     "B16-train-2": Case(B16, 2),
+}
+
+GPU_CASES = {
+    "A": Case(A, 1024),
+    "A128": Case(replace(A, embed_dim=128), 1024),
+    "B16-predict-64": Case(B16, 64, PREDICT),
 }
 
 # With mean pooling: for the class token alone, the last block would cost next to nothing.

@@ -1,4 +1,4 @@
-"""The two that are timed, tinyvit and PyTorch: the same model, the same numbers, one batch."""
+"""The two that are timed on a CPU, tinyvit and PyTorch: the same model, the same numbers."""
 
 import numpy as np
 
@@ -20,7 +20,18 @@ def batch_of(case):
     return rng.standard_normal(shape, dtype=np.float32), labels
 
 
-class Tinyvit:
+class Contestant:
+    """What is timed: `run()` does the work, `about()` says in words what computes.
+
+    steps : how often a run does the work
+    launches : of kernels, each time the work is done; None where nobody counts
+    """
+
+    steps = 1
+    launches = None
+
+
+class Tinyvit(Contestant):
     """tinyvit, as `tinyvit train` and `tinyvit predict` use it; without clipping.
 
     case : Case
@@ -59,7 +70,7 @@ class Tinyvit:
         )
 
 
-class PyTorch:
+class PyTorch(Contestant):
     """PyTorch eager, float32, with its fused AdamW and its fused attention.
 
     case, threads : as of `Tinyvit`

@@ -1,8 +1,9 @@
-"""The pictures of `tinyvit bench`: the roofline, and how the time of a step grows."""
+"""The pictures of `tinyvit bench`: the roofline, how the time of a step grows, times on a card."""
 
 import numpy as np
 
 from .. import show
+from .gpu import CONTESTANTS
 
 GIGA = 1e9
 WHO = {"tinyvit": ("tinyvit", show.BLUE, "o"), "pytorch": ("PyTorch", show.ORANGE, "s")}
@@ -115,6 +116,38 @@ def growth(curves):
         )
         _tidy(axes)
     panels[0].set_ylabel("training step [ms]", fontsize=show.TEXT)
+    return figure
+
+
+def batch_times(rows, precision):
+    """Draw the time of a batch on the card, one panel for each case, a bar for each contestant.
+
+    rows : dict case name -> as `measure.on_gpu` returns it
+    precision : of the matrix products
+
+    Returns the Figure.
+    """
+    figure = show.blank_figure(1.5 + 4.2 * len(rows), 3.4)
+    panels = figure.subplots(1, len(rows), squeeze=False, sharey=True)[0]
+    seen = set().union(*(row["contestants"].keys() | row["failed"].keys() for row in rows.values()))
+    labels = {who: entry.label for who, entry in CONTESTANTS.items() if who in seen}
+    for axes, (name, row) in zip(panels, rows.items(), strict=True):
+        times = {who: 1e3 * result["seconds"] for who, result in row["contestants"].items()}
+        longest = max(times.values(), default=1)
+        for place, who in enumerate(labels):
+            time = times.get(who, 0)
+            axes.barh(place, time, color=show.BLUE if who == "tinyvit" else show.GREY, height=0.7)
+            text = f"{time:.2f}" if who in times else "failed"
+            axes.text(time + 0.03 * longest, place, text, va="center", fontsize=show.TEXT)
+        axes.set_xlim(0, 1.25 * longest)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.set_title(name, fontsize=show.TITLE)
+    panels[0].set_yticks(range(len(labels)), labels.values())
+    panels[0].tick_params(labelsize=show.TEXT)
+    panels[0].invert_yaxis()
+    figure.supxlabel(f"least time of a batch, {precision} [ms]", fontsize=show.TEXT)
     return figure
 
 

@@ -1,6 +1,6 @@
 """The Vision Transformer as one writes it in PyTorch, with timm's names: what we are timed against.
 
-The only file that imports PyTorch at its top; it is imported where PyTorch is there.
+Imports PyTorch at its top; it is imported where PyTorch is there.
 """
 
 import torch

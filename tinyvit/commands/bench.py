@@ -1,16 +1,16 @@
-"""`tinyvit bench`: how fast this machine trains and predicts, beside PyTorch."""
+"""`tinyvit bench`: how fast this machine trains and predicts, beside PyTorch and JAX."""
 
 import json
-from contextlib import nullcontext
 from importlib.util import find_spec
 from math import inf
 
 from ..bench import machine, measure
-from ..bench.cases import CASES, SCALING
+from ..bench.cases import CASES, GPU_CASES, PRECISIONS, SCALING
 from ..bench.tricks import TRICKS
-from ..display import make_console
+from ..display import make_console, saying
 from ..errors import InputError
 from ..workers import granted_cores
+from . import bench_gpu
 from .options import add_threads, picture
 
 EXAMPLES = """\
@@ -20,6 +20,7 @@ examples:
   OPENBLAS_CORETYPE=Haswell tinyvit bench A      (OpenBLAS without AVX-512)
   tinyvit bench --scaling
   tinyvit bench --tricks
+  tinyvit bench --device gpu --precision tf32
 """
 
 GIGA, MEGA = 1e9, 1e6
@@ -28,8 +29,11 @@ GIGA, MEGA = 1e9, 1e6
 def add_arguments(parser):
     """Add this command's options to its parser."""
     add = parser.add_argument
-    about = f"what to time: {', '.join(CASES)} (all of them)"
+    about = f"what to time (all of them): {', '.join(CASES)}; on the GPU {', '.join(GPU_CASES)}"
     add("cases", nargs="*", metavar="CASE", help=about)
+    add("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (cpu)")
+    about = "of matrix products on the GPU (bf16); on the CPU it is fp32"
+    add("--precision", choices=PRECISIONS, help=about)
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--scaling", action="store_true", help="time against batch, tokens and depth instead"
@@ -40,17 +44,28 @@ def add_arguments(parser):
     add_threads(parser)
     add("--seconds", type=float, default=10.0, metavar="X", help="for each case (10)")
     add("--json", action="store_true", help="print the figures as JSON, not as a table")
-    add("--save", type=picture, metavar="FILE", help="the picture (roofline.png or scaling.png)")
+    add(
+        "--save",
+        type=picture,
+        metavar="FILE",
+        help="the picture (roofline.png, scaling.png, gpu.png)",
+    )
 
 
 def run(args):
     """Measure, print, draw; returns the exit status."""
+    cases = GPU_CASES if args.device == "gpu" else CASES
     for name in args.cases:
-        if name not in CASES:
-            raise InputError(f"no case {name!r}: use {', '.join(CASES)}")
-    threads = args.threads or granted_cores()
+        if name not in cases:
+            raise InputError(f"no case {name!r}: use {', '.join(cases)}")
     if not 0 <= args.seconds < inf:
         raise InputError(f"--seconds {args.seconds}: a number, not below 0")
+    for name in ("scaling", "tricks", "threads") if args.device == "gpu" else ("precision",):
+        if getattr(args, name):
+            raise InputError(f"--{name} has no meaning with --device {args.device}: leave it out")
+    if args.device == "gpu":
+        return bench_gpu.run(args)
+    threads = args.threads or granted_cores()
     drawn = args.save or ("scaling.png" if args.scaling else "roofline.png")
 
     report = {"machine": machine.describe(), "threads": threads}
@@ -73,12 +88,12 @@ def _cases(names, threads, seconds, path):
     from ..bench.pictures import roofline
 
     has_pytorch = find_spec("torch") is not None
-    with _saying("the machine's limits"):
+    with saying("timing the machine's limits"):
         peak, bandwidth = machine.peak_flops(threads), machine.peak_bandwidth(threads)
         one = machine.peak_flops(1)
     rows = {}
     for name in names:
-        with _saying(name):
+        with saying(f"timing {name}"):
             row = measure.against_pytorch(CASES[name], threads, seconds, has_pytorch)
         row["share_of_peak"] = row["tinyvit"]["flops"] / peak
         rows[name] = row
@@ -118,7 +133,7 @@ def _table(report):
 
 
 def _tricks(name, threads, seconds):
-    with _saying(f"{name}, without one trick after the other"):
+    with saying(f"timing {name}, without one trick after the other"):
         rows = measure.without_each(CASES[name], threads, seconds, TRICKS)
     return {"case": name, "tricks": rows}
 
@@ -148,7 +163,7 @@ def _scaling(threads, seconds, path):
             if 2 * threads * case.kept_bytes / case.batch < machine.free_bytes()
         }
         left_out += [f"{kind} {size}" for size in cases.keys() - fitting.keys()]
-        with _saying(f"time against {kind}"):
+        with saying(f"timing against {kind}"):
             curves[kind] = measure.growth(fitting, threads, seconds / len(cases))
     show.save(growth(curves), path)
     return {"scaling": curves, "left_out": left_out, "picture": path}
@@ -173,14 +188,6 @@ def _scaling_table(report):
     if report["left_out"]:
         console.print(f"too large for the free memory: {', '.join(report['left_out'])}")
     console.print(f"picture: {report['picture']}")
-
-
-def _saying(what):
-    """Say in a terminal what is being timed, as long as it is."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return console.status(f"timing {what} ...") if console.is_terminal else nullcontext()
 
 
 def _ms(result):
