@@ -3,10 +3,13 @@
 PYTHONPATH=path/to/fakegpu python -m pytest tests/test_cupy.py
 """
 
+import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiny import TINY, draw_nothing
 
 from tinyvit import (
     ViTConfig,
@@ -19,8 +22,12 @@ from tinyvit import (
     vit_forward,
 )
 from tinyvit.backend import erf, require_device
-from tinyvit.examples import Example, model_example, op_examples
+from tinyvit.cli import main
+from tinyvit.examples import Example, model_example, on_gpu, op_examples
+from tinyvit.gradcheck import check_backward
 from tinyvit.models import MODELS
+from tinyvit.optim import adamw, clip, decay_vector
+from tinyvit.params import flatten
 
 EXAMPLES = op_examples()
 TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
@@ -115,8 +122,56 @@ def test_options_of_the_vit(fields):
     def forward(*args):
         return vit_forward(*args, rng=np.random.default_rng(0))
 
-    made_by_numpy = fields.keys() & {"drop_rate"} or fields.get("pos_embed") == "sincos2d"
-    compare(Example(forward, vit_backward, args), "float32", copies_allowed=made_by_numpy)
+    drawn = "drop_rate" in fields  # the masks are drawn by NumPy, and copied
+    compare(Example(forward, vit_backward, args), "float32", copies_allowed=drawn)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"pos_embed": "sincos2d"}, {"drop_rate": 0.2, "drop_path_rate": 0.2}], ids=str
+)
+def test_a_whole_step_of_the_textbook_stays_on_the_device(fields, cupy):
+    from tinyvit.kernels.cuda.random import Random
+
+    config = ViTConfig.preset("digits", depth=2, **fields)
+    flat, params = flatten(to_device(init_params(config)))
+    decay, m, v = decay_vector(params, 0.05), flat * 0, flat * 0
+    images = cupy.ones((3, 1, 8, 8), "f")
+    labels, rng = cupy.arange(3), Random(0, cupy.zeros(1, "q"))
+    with trace() as seen:
+        logits, cache = vit_forward(images, params, config, rng=rng)
+        loss, loss_cache = ops.cross_entropy_forward(logits, labels, 0.1)
+        _, grads = vit_backward(ops.cross_entropy_backward(1.0, loss_cache), cache)
+        grads, _ = clip(flatten(grads)[0], 1.0)
+        flat[...], m, v = adamw(flat, grads, m, v, step=1, lr=1e-3, decay=decay)
+    assert np.isfinite(to_numpy(flat)).all()
+    if seen is not None:
+        assert not seen.h2d and not seen.d2h and not seen.syncs and not seen.float64
+
+
+def test_gradcheck_on_the_gpu(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["gradcheck", "softmax", "embed", "--device", "gpu"]) == 0
+    assert "4 of 4 gradients are right" in capsys.readouterr().out
+    example = on_gpu(EXAMPLES["layernorm"])
+    broken = replace(example, backward=lambda *args: [2 * g for g in example.backward(*args)])
+    report = check_backward(broken.forward, broken.backward, broken.args)
+    assert [gradient.name for gradient in report.gradients] == ["dx", "dweight", "dbias"]
+    assert not report.ok and 0.3 < report.error < 0.7
+
+
+@pytest.mark.parametrize("options", [[], ["--precision", "bf16"], ["--norm", "post"]], ids=str)
+def test_train_eval_and_predict_on_the_gpu(options, tmp_path, monkeypatch, capsys):
+    draw_nothing(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    words = ["train", *TINY, "--epochs", "2", "--device", "gpu", "--out", "run", *options]
+    assert main(words) == 0
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["device"] == "gpu" and 0.05 < summary["test_accuracy"] < 1
+    assert summary["precision"] == (options[1] if "bf16" in options else "fp32")
+    for device in ("cpu", "gpu"):
+        assert main(["eval", "run", "--device", device]) == 0
+        accuracy = f"test accuracy {summary['test_accuracy']:.1%}"[:-2]
+        assert accuracy in capsys.readouterr().out
 
 
 @each_dtype

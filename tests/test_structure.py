@@ -76,7 +76,7 @@ ALLOWED = {
     "gradcheck": set(),
     "kernels": {"augment", "backend", "errors", "ops", "params", "vit"},
     "models": {"augment", "config", "errors", "kernels", "ops", "params", "vit"},
-    "examples": {"config", "gradcheck", "models", "ops", "params"},
+    "examples": {"backend", "config", "gradcheck", "models", "ops", "params"},
 }
 
 

@@ -1,10 +1,12 @@
 """One small call of every pair, on odd sizes, to check gradients with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import wraps
 
 import numpy as np
 
 from . import ops
+from .backend import to_device, to_numpy
 from .config import ViTConfig
 from .models import MODELS
 from .params import init_params
@@ -87,6 +89,33 @@ def model_example(name, seed=0):
     params = model.init_params(config, seed, "float64")
     params = {key: value + 0.1 * rng.standard_normal(value.shape) for key, value in params.items()}
     return Example(model.forward, model.backward, (images, params, config))
+
+
+def on_gpu(example):
+    """The same example, computed on the GPU: it takes NumPy arrays and gives NumPy arrays.
+
+    example : Example
+
+    Returns an Example.
+    """
+
+    def forward(*args, **kwargs):
+        out, cache = example.forward(*_mapped(to_device, args), **kwargs)
+        return to_numpy(out), cache
+
+    def backward(dout, cache):
+        return _mapped(to_numpy, example.backward(to_device(dout), cache))
+
+    return replace(example, forward=wraps(example.forward)(forward), backward=backward)
+
+
+def _mapped(change, value):
+    """Change every array in tuples and dicts, and leave all else."""
+    if isinstance(value, dict):
+        return {name: _mapped(change, one) for name, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return tuple(_mapped(change, one) for one in value)
+    return change(value) if hasattr(value, "dtype") else value
 
 
 def _same_mask(example):
