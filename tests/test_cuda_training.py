@@ -8,15 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiny import TINY
 
 from tinyvit import ViTConfig, init_params, ops, to_numpy, vit_backward, vit_forward
 from tinyvit.augment import Augmentation
 from tinyvit.bench.cases import A
+from tinyvit.cli import main
 from tinyvit.data import normalize
 from tinyvit.errors import InputError
 from tinyvit.models import MODELS
 from tinyvit.params import flatten, unflatten
-from tinyvit.train import Trainer
+from tinyvit.train import Trainer, describe
 
 pytestmark = pytest.mark.usefixtures("cupy")
 
@@ -338,7 +340,7 @@ def test_memory_is_foreseen(config, dtype, cupy):
             trainer.step(*batch_of(config, count))
         passing = trainer._on_gpu._batches[count].on_given._pool
         taken.append(pool.used_bytes() - vectors + passing.total_bytes())
-    once, each = training_bytes(config, dtype, trainer._params)
+    once, each = training_bytes(config, dtype)
     assert 0.85 < each * 32 / (taken[1] - taken[0]) < 1.3
     assert 1 < (once + 64 * each) / taken[1] < 1.3
 
@@ -364,6 +366,7 @@ def test_an_old_card_takes_the_textbook(monkeypatch):
     monkeypatch.setattr("tinyvit.kernels.cuda.card.capability", lambda: (6, 1))
     old = trainer_of(ODD)
     assert not old.takes_many_steps and old.launches is None
+    assert "too old for the kernels (below 7.5)" in describe(ODD, "gpu", "fp32", None)
     new = trainer_of(ODD)
     images, labels = batch_of(ODD, BATCH)
     for _ in range(2):
@@ -385,3 +388,15 @@ def test_a_cnn_takes_the_textbook():
         got, expected = (one.step(images, labels) for one in (on_gpu, on_cpu))
         np.testing.assert_allclose(got, expected, rtol=1e-5)
     assert not on_gpu.takes_many_steps
+    assert "no kernels for a cnn" in describe(config, "gpu", "fp32", None)
+
+
+def test_the_command_line_looks_before_it_begins(monkeypatch, cupy, tmp_path, capsys):
+    words = ["train", *TINY, "--device", "gpu", "--out", str(tmp_path / "run")]
+    assert main([*words, "--norm", "post", "--precision", "tf32"]) == 2
+    monkeypatch.setattr(cupy.cuda.runtime, "memGetInfo", lambda: (3_000_000, 9_000_000))
+    cupy.get_default_memory_pool().free_all_blocks()
+    assert main([*words, "--batch-size", "900"]) == 2
+    out, error = capsys.readouterr()
+    assert "a training step of 900 images needs" in error and "--batch-size" in error
+    assert not (tmp_path / "run").exists()

@@ -208,14 +208,10 @@ class Trainer:
             self._on_gpu.restore(step_count)
 
     def _training_on_gpu(self, precision):
-        """The model's own training on a card, or None: then it is the textbook's pairs."""
-        training = self._model.on_gpu and self._model.on_gpu()
+        """The model's own training on a card; None where that is the textbook's pairs."""
+        training = _kernels_for(self._model)
         if training is None:
-            if precision != "fp32":
-                raise InputError(
-                    f"--precision {precision} is for a ViT on a card of compute capability 7.5 or "
-                    "newer: use --precision fp32"
-                )
+            _require_fp32(precision)
             return None
         vectors = self._flat, self._m, self._v, self._decay, self._average
         schedule = {"lr": self.lr, "warmup_steps": self.warmup_steps}
@@ -302,3 +298,45 @@ class Trainer:
 
     def _cut(self, flat):
         return unflatten(flat, self._shapes)
+
+
+def require_room(config, batch, device, precision):
+    """Return if a training, not begun yet, can be done on the device.
+
+    config, device, precision : as of the `Trainer`
+    batch : images a step
+
+    Raises InputError: no such device, or it has not the precision or not the memory.
+    """
+    require_device(device)
+    if device == "cpu":
+        return
+    training = _kernels_for(model_of(config))
+    if training is None:
+        _require_fp32(precision)
+    else:
+        training.require_room(config, batch, precision)
+
+
+def describe(config, device, precision, threads):
+    """Where a training runs, and how, in words."""
+    if device == "cpu":
+        return f"cpu, {threads} threads"
+    model = model_of(config)
+    if _kernels_for(model):
+        return f"gpu, {precision}, a step is one CUDA graph"
+    if model.on_gpu:
+        return "gpu, by the textbook: this card is too old for the kernels (below 7.5)"
+    return f"gpu, by the textbook: there are no kernels for a {model.name}"
+
+
+def _kernels_for(model):
+    return model.on_gpu and model.on_gpu()
+
+
+def _require_fp32(precision):
+    if precision != "fp32":
+        raise InputError(
+            f"--precision {precision} is for a ViT on a card of compute capability 7.5 or newer: "
+            "use --precision fp32"
+        )

@@ -14,6 +14,7 @@ from ..models import MODELS, get_model
 from ..params import count_params
 from ..picture import ink_fraction
 from ..runs import RunFolder, Settings, newest_run, unused_folder
+from ..train import describe, require_room
 from ..workers import granted_cores
 from .options import add_fields, add_threads, config_classes, given_fields, recipe_classes, seed
 
@@ -74,8 +75,7 @@ def run(args):
     print(
         f"{settings.model} with {count_params(shapes):,} parameters; {settings.dataset}: {images}"
     )
-    on_gpu = f"gpu, {settings.precision}"
-    where = on_gpu if settings.device == "gpu" else f"cpu, {settings.threads} threads"
+    where = describe(settings.config, settings.device, settings.precision, settings.threads)
     goes_on = "going on in" if folder.resume.exists() else "into"
     print(f"{where}, seed {settings.seed}; {goes_on} {folder}")
     try:
@@ -140,7 +140,7 @@ def _settings(args, dataset):
         device == "gpu" or precision == "fp32",
         f"--precision {precision} is for --device gpu: a CPU computes in fp32",
     )
-    require_device(device)
+    require_room(config, min(recipe.batch_size, count), device, precision)
     return Settings(
         model=model.name,
         config=config,

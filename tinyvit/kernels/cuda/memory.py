@@ -4,22 +4,27 @@ import cupy
 import numpy as np
 
 from ...errors import InputError
+from ...params import count_params, param_shapes
 
 GIGA = 1e9
 SLACK = 1.05  # what lies between the arrays
 
 
-def require_memory(config, batch, dtype, params):
+VECTORS = 5  # parameters, two moments, weight decay, running average
+
+
+def require_memory(config, batch, dtype, vectors=0):
     """Return if a training step fits the card's free memory; else say how much it needs.
 
     config : ViTConfig
     batch : images a step
     dtype : of the activations
-    params : dict of arrays
+    vectors : how many as long as all parameters are still to come: `VECTORS` before there are any
 
     Raises InputError that names the largest batch that fits.
     """
-    once, each = training_bytes(config, dtype, params)
+    once, each = training_bytes(config, dtype)
+    once += 4 * vectors * count_params(param_shapes(config))
     free, total = cupy.cuda.runtime.memGetInfo()
     free += cupy.get_default_memory_pool().free_bytes()
     needed = once + batch * each
@@ -33,8 +38,11 @@ def require_memory(config, batch, dtype, params):
     )
 
 
-def training_bytes(config, dtype, params):
+def training_bytes(config, dtype):
     """Bytes that a training step takes besides the parameters and their moments.
+
+    config : ViTConfig
+    dtype : of the activations
 
     Returns once, each: whatever the batch is, and for each image of it.
     """
@@ -46,7 +54,7 @@ def training_bytes(config, dtype, params):
     passing = size * (M + 2 * D) + 4 * 2 * D
     patches = size * (T - 1) * (config.in_chans * config.patch_size**2 + D)
     each = T * (kept + passing) + patches + 4 * 3 * D * depth
-    count = sum(value.size for value in params.values())
+    count = count_params(param_shapes(config))
     split = max(1, min(32, (1 << 28) // (4 * count)))
     once = 4 * count * (1 + split) + 4 * depth * (2 * 256 * 3 * D + 64 * M) + 4 * 16 * T * D
     return int(SLACK * once), int(SLACK * each)

@@ -10,7 +10,7 @@ from .card import capability
 from .data import Data, patchify
 from .graph import Recorded
 from .logits import Logits
-from .memory import require_memory
+from .memory import VECTORS, require_memory
 from .optim import Optimizer
 from .random import Random
 from .source import BF16
@@ -55,6 +55,16 @@ class Training:
         self._optimizer = Optimizer(flat, m, v, decay, average, shadow, **schedule)
         self._stream = cupy.cuda.Stream()
         self._batches, self._logits, self._data, self._latest = {}, {}, None, None
+
+    @staticmethod
+    def require_room(config, batch, precision):
+        """Return if a training, not begun yet, can be done on this card.
+
+        Raises InputError where it has not the precision or not the memory.
+        """
+        stored = vit.STORED.get(precision, BF16)
+        require_precision(precision, vit.supports(config, stored))
+        require_memory(config, batch, stored, VECTORS)
 
     @property
     def launches(self):
@@ -127,7 +137,7 @@ class Training:
 
     def _new_batch(self, size):
         c, optimizer = self._config, self._optimizer
-        require_memory(c, size, vit.STORED[self._precision], self._params)
+        require_memory(c, size, vit.STORED[self._precision])
         if self.is_fused:
             network = vit.Training(c, self._params, self._factors, size, self._precision)
         else:
