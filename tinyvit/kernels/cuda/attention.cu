@@ -73,7 +73,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
     const real* __restrict__ bias,      // (3, HEADS, HEAD_DIM) or null
     stored* __restrict__ context,       // (images, TOKENS, HEADS, HEAD_DIM)
     real* __restrict__ log_sums) {      // (images, HEADS, TOKENS): log of sum of exp(score)
-    extern __shared__ char shared[];
+    extern __shared__ __align__(16) char shared[];
     stored* k = (stored*)shared;
     stored* v = k + TOKENS * PADDED;
     int image = blockIdx.x / HEADS, head = blockIdx.x % HEADS;
@@ -125,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
     const stored* __restrict__ context, const real* __restrict__ log_sums,
     stored* __restrict__ dqkv,          // as qkv
     real* __restrict__ sums) {          // (images, 3, HEADS, HEAD_DIM): dqkv, added up over tokens
-    extern __shared__ char shared[];
+    extern __shared__ __align__(16) char shared[];
     stored* left = (stored*)shared;
     stored* right = left + TOKENS * PADDED;
     __shared__ real log_sum[TOKENS], delta[TOKENS];

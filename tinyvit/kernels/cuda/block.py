@@ -36,7 +36,7 @@ def block_forward(
             a if a is None else cupy.ascontiguousarray(a).reshape(-1, shape[-1])
             for a in (x, branch)
         )
-        weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+        weight, bias = (cupy.ascontiguousarray(params[f"{name}.{w}"]) for w in ("weight", "bias"))
         out, total, stats = add_layernorm(x, branch, None, weight, bias, eps)
         cache[name] = total, stats, weight
         return out.reshape(shape), total.reshape(shape)

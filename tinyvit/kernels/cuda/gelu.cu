@@ -29,7 +29,7 @@ __device__ inline real act(real x) {
     real u = ROOT_2_OVER_PI * (x + real(0.044715) * x * x * x);
     return x * (real(0.5) * (1 + tanh(u)));
 #else
-    return x > 0 ? x : 0;
+    return x <= 0 ? 0 : x;  // NaN stays NaN
 #endif
 }
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from .source import BF16, BLOCK, kernel, real_of
 
+STATIC_SHARED = 48 << 10  # bytes that a block may always have
 BLOCKS = 256  # of the backward: each leaves one row of sums
 
 
@@ -12,6 +13,7 @@ def layernorm_forward(x, weight, bias, eps=1e-6):
     """As `ops.layernorm_forward`."""
     x = cupy.ascontiguousarray(x)
     rows = x.reshape(-1, x.shape[-1])
+    weight, bias = map(cupy.ascontiguousarray, (weight, bias))
     out, _, stats = add_layernorm(rows, None, None, weight, bias, eps)
     return out.reshape(x.shape), (x, stats, weight)
 
@@ -37,8 +39,12 @@ def add_layernorm(x, branch, branch_bias, weight, bias, eps, out=None):
     out : (R, D) where to write, in the type of the activations; None takes a new array of x's type
 
     Returns out, total (x itself without a branch), stats (R, 2): mean and 1 / std.
+    Raises ValueError for tokens too wide for the backward's sums.
     """
     R, D = x.shape
+    if 3 * D * x.itemsize > STATIC_SHARED:
+        most = STATIC_SHARED // 3 // x.itemsize
+        raise ValueError(f"layernorm over {D} features: the kernel takes up to {most}")
     out = cupy.empty(x.shape, x.dtype) if out is None else out
     total = x if branch is None else cupy.empty(x.shape, x.dtype)
     stats = cupy.empty((R, 2), x.dtype)

@@ -13,6 +13,7 @@ def mlp_forward(
     """As `ops.mlp_forward`."""
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation {activation!r} is not known: use gelu, gelu_tanh or relu")
+    fc1_bias = None if fc1_bias is None else cupy.ascontiguousarray(fc1_bias)
     hidden, fc1_cache = linear_forward(x, fc1_weight, None)
     active = activate(hidden, fc1_bias, activation)
     dropped, drop_cache = dropout_forward(active, drop_rate, rng)

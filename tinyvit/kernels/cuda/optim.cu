@@ -16,8 +16,8 @@
 
 #include "common.cuh"
 
-#define BETA1 real(0.9)
-#define BETA2 real(0.999)
+#define BETA1 0.9
+#define BETA2 0.999
 #define EPS real(1e-8)
 
 struct Chunk {  // up to 512 neighbouring gradients, and where their parts lie
@@ -69,7 +69,7 @@ __device__ inline real block_sum(real x) {
 }
 
 // One block of 1024: what the step needs to know, what it leaves behind, and on to the next.
-extern "C" __global__ void end_of_step(
+extern "C" __global__ void __launch_bounds__(1024) end_of_step(
     const real* __restrict__ squares, int chunks,
     const real* __restrict__ losses, const int* __restrict__ corrects, int images,
     real peak, long long warmup_steps, long long total_steps,  // total < 0: it stays at its peak
@@ -100,8 +100,8 @@ extern "C" __global__ void end_of_step(
     double keep = (1 + t) / (10 + t);
     scalars->scale = scale > 1 ? 1 : scale;
     scalars->lr = lr;
-    scalars->step_size = lr / (1 - pow(0.9, t));
-    scalars->root_factor = 1 / sqrt(1 - pow(0.999, t));
+    scalars->step_size = lr / (1 - pow(BETA1, t));
+    scalars->root_factor = 1 / sqrt(1 - pow(BETA2, t));
     scalars->keep = keep < ema_decay ? keep : ema_decay;
 }
 
@@ -115,8 +115,8 @@ extern "C" __global__ void adamw(
     if (i >= count) return;
     Scalars s = *scalars;
     real g = s.scale * grads[i], x = params[i];
-    real mean = m[i] = BETA1 * m[i] + (1 - BETA1) * g;
-    real square = v[i] = BETA2 * v[i] + (1 - BETA2) * (g * g);
+    real mean = m[i] = real(BETA1) * m[i] + real(1 - BETA1) * g;
+    real square = v[i] = real(BETA2) * v[i] + real(1 - BETA2) * (g * g);
     x = x - s.lr * decay[i] * x - s.step_size * mean / (sqrt(square) * s.root_factor + EPS);
     params[i] = x;
     if (average) average[i] = s.keep * average[i] + (1 - s.keep) * x;

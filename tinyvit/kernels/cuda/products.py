@@ -34,9 +34,12 @@ def multiply(a, b, out, precision="fp32"):
     """
     M, K = a.shape[-2:]
     N = b.shape[-1]
+    if (_layout(out) or [TRANSPOSED])[0] != NORMAL:
+        raise ValueError(f"out with strides {out.strides} has no neighbours in a row side by side")
     if b.shape[-2] != K or out.shape[-2:] != (M, N):
         raise ValueError(f"{a.shape} @ {b.shape} does not give {out.shape}")
     # cuBLAS counts columns first: to it, out is out.T = b.T @ a.T.
+    a, b = (x if _layout(x) else cupy.ascontiguousarray(x) for x in (a, b))
     (op_b, ldb), (op_a, lda), (_, ldc) = map(_layout, (b, a, out))
     one, zero = (np.array(x, np.float64 if a.dtype == np.float64 else np.float32) for x in (1, 0))
     compute = COMPUTE_32F_FAST_TF32 if precision == "tf32" else COMPUTE_32F
@@ -61,13 +64,16 @@ def multiply(a, b, out, precision="fp32"):
 
 
 def _layout(x):
-    """Whether cuBLAS should transpose a matrix, and the numbers from one row, or column, on."""
-    down, right = (stride // x.itemsize for stride in x.strides[-2:])
-    if right == 1 or x.shape[-1] == 1:
-        return NORMAL, max(down, x.shape[-1])
-    if down == 1 or x.shape[-2] == 1:
-        return TRANSPOSED, max(right, x.shape[-2])
-    raise ValueError(f"a matrix with strides {x.strides} has no neighbours side by side")
+    """Whether cuBLAS should transpose a matrix, and the numbers from one row, or column, on.
+
+    Returns None where no neighbours lie side by side.
+    """
+    (rows, columns), (down, right) = x.shape[-2:], (s // x.itemsize for s in x.strides[-2:])
+    if (right == 1 or columns == 1) and (down >= columns or rows == 1):
+        return NORMAL, max(down, columns)
+    if (down == 1 or rows == 1) and (right >= rows or columns == 1):
+        return TRANSPOSED, max(right, rows)
+    return None
 
 
 def _handle():
