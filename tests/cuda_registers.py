@@ -20,9 +20,13 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parents[1] / "tinyvit" / "kernels" / "cuda"
 ARCHITECTURES = (75, 80, 86, 89, 90)  # T4, A100, RTX 30, RTX 40, H100
 TYPES = {"float": {"REAL": "float"}, "bf16": {"REAL": "float", "STORED": "bf16"}}
-ATTENTION = [(50, 4, 16), (50, 4, 32), (17, 4, 24), (17, 4, 16), (197, 12, 64)]
+ATTENTION = [
+    {"TOKENS": tokens, "HEADS": heads, "HEAD_DIM": dim}
+    for tokens, heads, dim in [(50, 4, 16), (50, 4, 32), (17, 4, 24), (17, 4, 16), (197, 12, 64)]
+]
 SIZES = {  # the macros of a file, at the sizes that matter
-    "attention": [dict(zip(("TOKENS", "HEADS", "HEAD_DIM"), s, strict=True)) for s in ATTENTION],
+    "attention": ATTENTION,
+    "attention_mma": [{"STORED": "bf16"} | sizes for sizes in ATTENTION],
     "gelu": [{"ACTIVATION": activation} for activation in range(3)],
     "layernorm": [{"D": D} for D in (64, 96, 128, 768)],
 }

@@ -639,11 +639,29 @@ def attention_textbook(qkv, dcontext, num_heads):
     return scores.max(axis=-1) - np.log(attn.max(axis=-1)), context, dqkv
 
 
-@pytest.mark.parametrize("sizes", [(50, 4, 16), (17, 2, 24), (5, 3, 64), (9, 1, 100)], ids=str)
+ATTENTION = [(50, 4, 16), (17, 2, 24), (5, 3, 64), (9, 1, 100), (16, 1, 32), (65, 1, 2)]
+
+
+@pytest.fixture(params=["tensor cores", "all lanes"])
+def plan(request, monkeypatch):
+    """How bf16 attention is computed, where there is a choice."""
+    if request.param == "all lanes":
+        plan = cuda.attention._on_all_lanes
+        monkeypatch.setattr(
+            cuda.attention, "_plan", lambda N, d, dtype: plan(N, d, np.dtype(dtype).itemsize)
+        )
+    return request.param
+
+
+@pytest.mark.parametrize("sizes", [*ATTENTION, (197, 1, 64)], ids=str)
 @pytest.mark.parametrize("with_bias", [False, True])
 @each_type
-def test_attention_without_its_linear_layers(sizes, with_bias, dtype):
+def test_attention_without_its_linear_layers(sizes, with_bias, dtype, plan):
     N, h, d = sizes
+    if dtype != "uint16" and plan == "tensor cores":
+        pytest.skip("these are for bf16")
+    if dtype == "float64" and N == 197:
+        pytest.skip("it needs more shared memory than there is")
     D = h * d
     qkv, dcontext = stored(normal(3, N, 3 * D), dtype), stored(normal(3, N, D), dtype)
     bias = computed(0.3 * normal(3 * D), dtype) if with_bias else None
@@ -654,7 +672,7 @@ def test_attention_without_its_linear_layers(sizes, with_bias, dtype):
     place = empty((3, N, D), dtype)
     context, log_sums = cuda.attention.attend(qkv, bias, h, place)
     assert context is place
-    times = 2 if dtype == "uint16" else 1
+    times = {"uint16": 3 if plan == "tensor cores" else 2}.get(dtype, 1)
     assert_near(context, expected, times)
     assert_near(log_sums, expected_sums, times)
     sums, dqkv = empty((3, 3 * D), real_of(dtype)), empty((3, N, 3 * D), dtype)
@@ -665,8 +683,26 @@ def test_attention_without_its_linear_layers(sizes, with_bias, dtype):
     assert_near(sums, numbers(dqkv).sum(axis=1), 3)
 
 
+@pytest.mark.parametrize("tokens, dim", [(50, 16), (17, 24), (100, 64), (9, 15), (197, 66)])
+def test_attention_takes_what_this_card_has_memory_for(tokens, dim, monkeypatch):
+    def stem(dtype, limit):
+        monkeypatch.setattr(cupy.cuda.runtime, "deviceGetAttribute", lambda *_: limit)
+        plan = cuda.attention._plan.__wrapped__(tokens, dim, np.dtype(dtype))
+        return plan and plan.stem
+
+    static = 16 * (tokens + 15)
+    lanes = cuda.attention._on_all_lanes(tokens, dim, 2).backward + static
+    cores = cuda.attention._on_tensor_cores(tokens, dim).backward + static
+    assert stem("uint16", cores) == ("attention" if dim in (15, 66) else "attention_mma")
+    assert stem("uint16", min(lanes, cores - 1)) == "attention"
+    assert stem("uint16", lanes - 1) is None
+    assert stem("float32", 1 << 18) == "attention"
+
+
 @each_type
-def test_scores_that_all_lie_far_below_zero(dtype):
+def test_scores_that_all_lie_far_below_zero(dtype, plan):
+    if dtype != "uint16" and plan == "tensor cores":
+        pytest.skip("these are for bf16")
     rng, (N, h, d) = np.random.default_rng(0), (40, 2, 16)
     qkv = np.empty((2, N, 3, h, d))
     qkv[:, :, 0] = -8

@@ -19,7 +19,7 @@
 //      2205.14135)
 //   3  wide heads: LANES neighbouring threads share a row, each with SLICE columns in registers,
 //      four columns in turn, so that a warp's reads of shared memory meet no bank twice
-// Not on the ladder yet: tensor cores.
+//   4  attention_mma.cu: on the tensor cores, for bf16
 
 #include "common.cuh"
 

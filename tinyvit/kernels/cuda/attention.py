@@ -1,14 +1,20 @@
-"""Fast `ops.attention`: attention.cu for short sequences, products by cuBLAS for long ones."""
+"""Fast `ops.attention`: attention.cu for short sequences, products by cuBLAS for long ones.
 
+In bf16 it is attention_mma.cu, on the tensor cores, where a card has enough shared memory.
+"""
+
+from functools import cache
 from math import ceil
+from typing import NamedTuple
 
 import cupy
+import numpy as np
 
 from ...ops import dropout_backward, dropout_forward
 from .linear import linear_backward, linear_forward
 from .products import multiply
 from .softmax import softmax_backward, softmax_forward
-from .source import kernel, real_of
+from .source import BF16, kernel, real_of
 
 SHARED_MEMORY_OPTIN = 97  # cudaDevAttrMaxSharedMemoryPerBlockOptin
 LANES = {16: 1, 32: 2, 64: 4, 128: 8}  # widest head -> threads that share a row, as in attention.cu
@@ -47,11 +53,51 @@ def attention_backward(dout, cache):
     return dx, dqkv_weight, dqkv_bias, dproj_weight, dproj_bias
 
 
+class Plan(NamedTuple):
+    """How to launch attention over N tokens.
+
+    stem : of the .cu file
+    threads : of a block
+    forward, backward : bytes of dynamic shared memory
+    """
+
+    stem: str
+    threads: int
+    forward: int
+    backward: int
+
+
 def fits(tokens, head_dim, dtype):
-    """Whether the keys and values of a head fit the shared memory of this card."""
-    limit = cupy.cuda.runtime.deviceGetAttribute(SHARED_MEMORY_OPTIN, cupy.cuda.runtime.getDevice())
-    static = 2 * 8 * tokens  # the backward's log_sum and delta, at most
-    return head_dim <= max(LANES) and _shared_bytes(tokens, head_dim, dtype) + static <= limit
+    """Whether what the other tokens have to say fits the shared memory of this card."""
+    return _plan(tokens, head_dim, np.dtype(dtype)) is not None
+
+
+@cache
+def _plan(tokens, head_dim, dtype):
+    """The best plan that this card has the shared memory for, or None."""
+    runtime = cupy.cuda.runtime
+    limit = runtime.deviceGetAttribute(SHARED_MEMORY_OPTIN, runtime.getDevice())
+    static = 2 * 8 * (tokens + 15)  # the backward's log_sum and delta, at most
+    plans = []
+    if dtype == BF16 and head_dim <= 64 and head_dim % 2 == 0 and tokens <= 512:
+        plans.append(_on_tensor_cores(tokens, head_dim))
+    if head_dim <= max(LANES):
+        plans.append(_on_all_lanes(tokens, head_dim, dtype.itemsize))
+    return next((plan for plan in plans if plan.backward + static <= limit), None)
+
+
+def _on_all_lanes(tokens, head_dim, itemsize):
+    lanes = next(lanes for widest, lanes in LANES.items() if head_dim <= widest)
+    rounds = ceil(tokens * lanes / 512)
+    threads = 32 * ceil(ceil(tokens * lanes / rounds) / 32)
+    shared = 2 * tokens * 4 * lanes * ceil(head_dim / (4 * lanes)) * itemsize
+    return Plan("attention", threads, shared, shared)
+
+
+def _on_tensor_cores(tokens, head_dim):
+    rows, depth = 16 * ceil(tokens / 16), 16 * ceil(head_dim / 16)
+    shared = 4 * (rows * (depth // 2 + 4) + depth * (rows // 2 + 4))  # as it is, and transposed
+    return Plan("attention_mma", 2 * rows, shared, 2 * shared)
 
 
 def attend(qkv, bias, num_heads, out=None):
@@ -65,10 +111,11 @@ def attend(qkv, bias, num_heads, out=None):
     Returns context (B, N, D), log_sums (B, h, N): logarithms of the sums under softmax.
     """
     B, N, width = qkv.shape
-    function, threads, shared = _launch("attention_forward", qkv, num_heads)
+    function, plan = _launch("attention_forward", qkv, num_heads)
     out = cupy.empty((B, N, width // 3), qkv.dtype) if out is None else out
     log_sums = cupy.empty((B, num_heads, N), real_of(qkv.dtype))
-    function((B * num_heads,), (threads,), qkv, bias, out, log_sums, shared=shared)
+    arrays = qkv, bias, out, log_sums
+    function((B * num_heads,), (plan.threads,), *arrays, shared=plan.forward)
     return out, log_sums
 
 
@@ -80,30 +127,17 @@ def attend_backward(dcontext, qkv, bias, context, log_sums, num_heads, sums, out
     sums : (B, 3D) is given what adds up to the gradient of the bias
     out : (B, N, 3D) is given dqkv
     """
-    function, threads, shared = _launch("attention_backward", qkv, num_heads)
+    function, plan = _launch("attention_backward", qkv, num_heads)
     arrays = dcontext, qkv, bias, context, log_sums, out, sums
-    function((len(qkv) * num_heads,), (threads,), *arrays, shared=shared)
+    function((len(qkv) * num_heads,), (plan.threads,), *arrays, shared=plan.backward)
 
 
 def _launch(name, qkv, num_heads):
     _, N, width = qkv.shape
     d = width // 3 // num_heads
-    function = kernel("attention", name, qkv.dtype, TOKENS=N, HEADS=num_heads, HEAD_DIM=d)
-    lanes = _lanes(d)
-    rounds = ceil(N * lanes / 512)
-    threads = 32 * ceil(ceil(N * lanes / rounds) / 32)
-    return function, threads, _shared_bytes(N, d, qkv.dtype)
-
-
-def _shared_bytes(tokens, head_dim, dtype):
-    quad = 4 * _lanes(head_dim)
-    return 2 * tokens * -(-head_dim // quad) * quad * dtype.itemsize
-
-
-def _lanes(head_dim):
-    return next(
-        (lanes for widest, lanes in LANES.items() if head_dim <= widest), max(LANES.values())
-    )
+    plan = _plan(N, d, qkv.dtype)
+    function = kernel(plan.stem, name, qkv.dtype, TOKENS=N, HEADS=num_heads, HEAD_DIM=d)
+    return function, plan
 
 
 def _attend_by_products(qkv, num_heads, attn_drop_rate, rng):

@@ -25,9 +25,13 @@ __device__ inline float get(bf16 x) { return __uint_as_float((unsigned)x.bits <<
 
 __device__ inline void put(real* place, real x) { *place = x; }
 __device__ inline void put(bf16* place, float x) {
+#if !defined(FAKEGPU) && __CUDA_ARCH__ >= 800
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(place->bits) : "f"(x));
+#else
     unsigned bits = __float_as_uint(x);
     unsigned up = 0x7fffu + (bits >> 16 & 1u);  // round to nearest, halves to even
     place->bits = x == x ? (bits + up) >> 16 : 0x7fffu;
+#endif
 }
 
 // The sum over the 32 lanes of a warp; every lane gets it.
