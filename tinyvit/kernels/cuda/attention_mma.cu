@@ -1,6 +1,8 @@
 // Attention of one head over one image's tokens, in bf16 on the tensor cores.
 //                                                        Textbook: tinyvit/ops/attention.py
-// The formulas, and the first three steps of the ladder, are in attention.cu.
+//     context = softmax(q k^T / sqrt(HEAD_DIM)) v
+//
+// and its gradients, as in attention.cu, where the first three steps of the ladder are.
 //
 // Tolerance: 2^-6 of the largest element: attn and dscores are rounded to bf16 on their way.
 //
@@ -36,6 +38,7 @@
 // Tiles of 8 scores that are in the registers at a time: as many as there is room for.
 #define FORWARD 4
 #define BACKWARD (HEAD_DIM > 32 ? 2 : 4)
+#define IS_WITHIN(tile, count) (ROWS % (8 * (count)) == 0 || (tile) < ROWS)
 
 // Two neighbouring numbers of a head, with the bias; zeros outside.
 __device__ inline unsigned pair(const bf16* from, int row, int c, int width, const float* bias) {
@@ -89,7 +92,7 @@ __device__ inline void add_product(
     int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int i = 0; i < COUNT; i += 2) {
-        if (first + i * 8 >= ROWS) break;
+        if (!IS_WITHIN(first + i * 8, COUNT)) break;
         unsigned a[4] = {pack(p[i][0], p[i][1]), pack(p[i][2], p[i][3]),
                          pack(p[i + 1][0], p[i + 1][1]), pack(p[i + 1][2], p[i + 1][3])};
 #pragma unroll
@@ -154,10 +157,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
 #pragma unroll
         for (int i = 0; i < FORWARD; i++) {
             int key = first + i * 8;
-            if (key < ROWS) product(p[i], q, k, key);
+            if (IS_WITHIN(key, FORWARD)) product(p[i], q, k, key);
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                bool is_there = key < ROWS && key + 2 * t + j % 2 < TOKENS;
+                bool is_there = IS_WITHIN(key, FORWARD) && key + 2 * t + j % 2 < TOKENS;
                 p[i][j] = is_there ? p[i][j] * scale : -INFINITY;
                 now[j / 2] = p[i][j] > now[j / 2] ? p[i][j] : now[j / 2];
             }
@@ -242,10 +245,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
             for (int i = 0; i < BACKWARD; i++) {
                 int key = first + i * 8;
                 float score[4], dattn[4];
-                if (key < ROWS) product(score, a, left, key), product(dattn, b, right, key);
+                if (IS_WITHIN(key, BACKWARD))
+                    product(score, a, left, key), product(dattn, b, right, key);
 #pragma unroll
                 for (int j = 0; j < 4; j++) {
-                    bool is_there = key < ROWS && key + 2 * t + j % 2 < TOKENS;
+                    bool is_there = IS_WITHIN(key, BACKWARD) && key + 2 * t + j % 2 < TOKENS;
                     float attn = __expf(score[j] * scale - log_sum[row + g + j / 2 * 8]);
                     dscores[i][j] = is_there ? attn * (dattn[j] - along[j / 2]) * scale : 0;
                 }
@@ -264,22 +268,29 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
     // Rows are keys: dk, dv. Scores and attn are transposed here: a column is a query.
     float dk[TILES][4] = {}, dv[TILES][4] = {};
     for (int first = 0; first < ROWS; first += 8 * BACKWARD) {
-        float attn[BACKWARD][4], dscores[BACKWARD][4];
+        float p[BACKWARD][4];  // attn, then dscores
 #pragma unroll
         for (int i = 0; i < BACKWARD; i++) {
             int query = first + i * 8;
-            float score[4], dattn[4];
-            if (query < ROWS) product(score, a, left, query), product(dattn, b, right, query);
+            if (IS_WITHIN(query, BACKWARD)) product(p[i], a, left, query);
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                int me = query + 2 * t + j % 2;
-                bool is_there = query < ROWS;
-                attn[i][j] = is_there ? __expf(score[j] * scale - log_sum[me]) : 0;
-                dscores[i][j] = is_there ? attn[i][j] * (dattn[j] - delta[me]) * scale : 0;
+                bool is_there = IS_WITHIN(query, BACKWARD);
+                p[i][j] = is_there ? __expf(p[i][j] * scale - log_sum[query + 2 * t + j % 2]) : 0;
             }
         }
-        add_product<BACKWARD>(dv, attn, right_columns, first);
-        add_product<BACKWARD>(dk, dscores, left_columns, first);
+        add_product<BACKWARD>(dv, p, right_columns, first);
+#pragma unroll
+        for (int i = 0; i < BACKWARD; i++) {
+            int query = first + i * 8;
+            if (!IS_WITHIN(query, BACKWARD)) break;
+            float dattn[4];
+            product(dattn, b, right, query);
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                p[i][j] *= (dattn[j] - delta[query + 2 * t + j % 2]) * scale;
+        }
+        add_product<BACKWARD>(dk, p, left_columns, first);
     }
     write(dqkv + start + WIDTH, dk, row, 3 * WIDTH, one);
     write(dqkv + start + 2 * WIDTH, dv, row, 3 * WIDTH, one);
