@@ -27,8 +27,8 @@ ATTENTION = [
 SIZES = {  # the macros of a file, at the sizes that matter
     "attention": ATTENTION,
     "attention_mma": [{"STORED": "bf16"} | sizes for sizes in ATTENTION],
-    "gelu": [{"ACTIVATION": activation} for activation in range(3)],
-    "layernorm": [{"D": D} for D in (64, 96, 128, 768)],
+    "gelu": [{"ACTIVATION": activation, "VECTOR": 4} for activation in range(3)],
+    "layernorm": [{"D": D, "VECTOR": v} for D, v in ((64, 2), (96, 1), (128, 4), (768, 4))],
 }
 WIDTH = 200  # of the table at most: a cell is never cut short
 

@@ -246,7 +246,7 @@ def test_extreme_scores_in_attention(head_dim, dtype):
     assert error(fast) <= 3 * error(textbook) + 1e-12
 
 
-@pytest.mark.parametrize("D", [1, 5, 31, 33, 64, 768, 1030])
+@pytest.mark.parametrize("D", [1, 5, 31, 33, 64, 192, 256, 768, 1030])
 @each_dtype
 def test_layernorm(D, dtype):
     for rows in (1,), (3, 3), (2, 150):
@@ -278,7 +278,7 @@ def test_layernorm_far_from_zero_is_as_near_to_the_truth_as_the_textbook():
     assert abs(to_numpy(fast) - truth).max() <= 2 * abs(textbook - truth).max()
 
 
-@pytest.mark.parametrize("width", [1, 31, 33, 257])
+@pytest.mark.parametrize("width", [1, 6, 31, 33, 132, 257])
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
 @each_dtype
 def test_gelu(width, approximate, dtype):
@@ -581,21 +581,40 @@ def test_addition_and_layernorm_in_one(D, with_bias, dtype):
             assert_near(sums.sum(axis=0), columns, 3)
 
 
+@pytest.mark.parametrize("D", [10, 64, 128])
 @each_type
-def test_layernorm_of_class_tokens_alone(dtype):
-    tokens = computed(normal(4, 3, 10), dtype)
-    weight, bias = computed(normal(10), dtype), computed(normal(2, 10)[1], dtype)
-    x, out = tokens[:, 0], empty((4, 10), dtype)
+def test_layernorm_of_class_tokens_alone(D, dtype):
+    tokens = computed(normal(4, 3, D), dtype)
+    weight, bias = computed(normal(D), dtype), computed(normal(2, D)[1], dtype)
+    x, out = tokens[:, 0], empty((4, D), dtype)
     out, total, stats = cuda.layernorm.add_layernorm(x, None, None, weight, bias, 1e-6, out)
     assert total is x
     expected, cache = ops.layernorm_forward(numbers(x), numbers(weight), numbers(bias))
     assert_near(out, expected)
-    dout, sums = stored(normal(4, 10), dtype), empty((3, 3, 10), real_of(dtype))
-    dbranch = empty((4, 10), dtype)
+    dout, sums = stored(normal(4, D), dtype), empty((3, 3, D), real_of(dtype))
+    dbranch = empty((4, D), dtype)
     dx = cuda.layernorm.add_layernorm_backward(dout, x, stats, weight, None, sums, dbranch)
     expected, dweight, dbias = ops.layernorm_backward(numbers(dout), cache)
     assert_near(dx, expected)
     assert_near(sums.sum(axis=0), np.array([dweight, dbias, expected.sum(axis=0)]), 3)
+
+
+@each_type
+def test_arrays_that_start_anywhere(dtype):
+    """Where several neighbours cannot be read at once, one is; a real card would refuse it."""
+    from tinyvit.kernels.cuda.source import vector
+
+    line, R, D = stored(normal(1 + 9 * 128), dtype), 9, 128
+    there, shifted = line[:-1].reshape(R, D), line[1:].reshape(R, D)
+    assert (vector(D, there, None), vector(D, there, shifted), vector(6, there)) == (4, 1, 2)
+    assert vector(D, line[4:]) == 4 and vector(D, line[2:]) == 2
+    expected, cache = ops.gelu_forward(numbers(shifted))
+    assert_near(cuda.gelu.activate(shifted, None, "gelu"), expected)
+    dx = cuda.gelu.activate_backward(shifted, shifted, None, "gelu", None)
+    assert_near(dx, ops.gelu_backward(numbers(shifted), cache))
+    weight, x = computed(np.ones(D), dtype), computed(normal(1 + 9 * 128), dtype)[1:].reshape(R, D)
+    out, _, _ = cuda.layernorm.add_layernorm(x, None, None, weight, 0 * weight, 1e-6)
+    assert_near(out, ops.layernorm_forward(numbers(x), 1, 0)[0])
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
@@ -604,7 +623,15 @@ def test_layernorm_of_class_tokens_alone(dtype):
 def test_bias_and_activation_in_one(activation, with_bias, dtype):
     stem, *approximate = {"gelu_tanh": ("gelu", "tanh")}.get(activation, (activation,))
     forward, backward = (getattr(ops, f"{stem}_{way}") for way in ("forward", "backward"))
-    for shape, groups in ((1, 1), 1), ((2, 5, 33), 3), ((70, 31), 64), ((600, 64), 5):
+    shapes = (
+        ((1, 1), 1),
+        ((2, 5, 33), 3),
+        ((70, 31), 64),
+        ((600, 64), 5),
+        ((9, 130), 2),
+        ((3, 4), 1),
+    )
+    for shape, groups in shapes:
         x = 2 * normal(*shape)
         x[..., -1] = 0  # where relu has no slope
         x, dout = stored(x, dtype), stored(normal(*shape, 1)[..., 0], dtype)

@@ -10,6 +10,10 @@
 #define STORED REAL
 #endif
 
+#ifndef VECTOR
+#define VECTOR 1  // numbers that a thread reads and writes at once
+#endif
+
 #define WARP 32
 #define ALL_LANES 0xffffffffu
 
@@ -19,6 +23,17 @@ struct bf16 {
 
 typedef REAL real;
 typedef STORED stored;
+
+// VECTOR neighbours: one load of up to 16 bytes instead of several small ones.
+template <class T> struct alignas(VECTOR * sizeof(T)) Pack {
+    T x[VECTOR];
+};
+
+template <class T> __device__ inline const Pack<T>& pack_at(const T* place) {
+    return *(const Pack<T>*)place;
+}
+
+template <class T> __device__ inline Pack<T>& pack_at(T* place) { return *(Pack<T>*)place; }
 
 __device__ inline real get(real x) { return x; }
 __device__ inline float get(bf16 x) { return __uint_as_float((unsigned)x.bits << 16); }

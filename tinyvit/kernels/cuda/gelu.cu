@@ -9,8 +9,9 @@
 // Ladder
 //   1  bias, erf, product: three launches, and the gate kept for backward
 //   2  one launch; only x is kept: the gate costs less to compute again than to read
-//   3  backward adds up dbias on the way: a block owns 32 columns, so that a warp reads a row's
+//   3  backward adds up dbias on the way: a block owns some columns, so that a warp reads a row's
 //      neighbours, and 8 warps share the rows
+//   4  VECTOR neighbours a thread: bf16 by itself asks memory for 2 bytes at a time
 
 #include "common.cuh"
 
@@ -52,34 +53,52 @@ extern "C" __global__ void gelu_forward(
     const real* __restrict__ bias,      // (width,) or null
     stored* __restrict__ out,           // (rows, width)
     long long count, int width) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    long long i = VECTOR * ((long long)blockIdx.x * blockDim.x + threadIdx.x);
     if (i >= count) return;
-    real value = get(x[i]);
-    if (bias) value += bias[i % width];
-    put(out + i, act(value));
+    Pack<stored> values = pack_at(x + i);
+    int c = i % width;
+#pragma unroll
+    for (int j = 0; j < VECTOR; j++)
+        put(values.x + j, act(get(values.x[j]) + (bias ? bias[c + j] : 0)));
+    pack_at(out + i) = values;
 }
 
-// Grid: (columns / 32, groups of rows); block: 32 x 8.
+// Grid: (columns / (32 VECTOR), groups of rows); block: 32 x 8.
 extern "C" __global__ void gelu_backward(
     const stored* __restrict__ dout, const stored* __restrict__ x,  // (rows, width)
     const real* __restrict__ bias,      // (width,) or null
     stored* __restrict__ dx,            // (rows, width)
     real* __restrict__ sums,            // (groups, width) or null
     int rows, int width) {
-    __shared__ real block_sums[8][WARP];
-    int c = blockIdx.x * WARP + threadIdx.x;
-    real shift = bias && c < width ? bias[c] : 0, sum = 0;
+    __shared__ real block_sums[8][VECTOR * WARP];
+    int c = VECTOR * (blockIdx.x * WARP + threadIdx.x);
+    real shift[VECTOR], sum[VECTOR];
+#pragma unroll
+    for (int j = 0; j < VECTOR; j++) {
+        shift[j] = bias && c < width ? bias[c + j] : 0;
+        sum[j] = 0;
+    }
     if (c < width) {
+#pragma unroll 2
         for (int row = blockIdx.y * 8 + threadIdx.y; row < rows; row += gridDim.y * 8) {
             size_t place = (size_t)row * width + c;
-            real d = get(dout[place]) * slope(get(x[place]) + shift);
-            put(dx + place, d);
-            sum += d;
+            Pack<stored> d = pack_at(dout + place), value = pack_at(x + place);
+#pragma unroll
+            for (int j = 0; j < VECTOR; j++) {
+                real slanted = get(d.x[j]) * slope(get(value.x[j]) + shift[j]);
+                put(d.x + j, slanted);
+                sum[j] += slanted;
+            }
+            pack_at(dx + place) = d;
         }
     }
-    block_sums[threadIdx.y][threadIdx.x] = sum;
+#pragma unroll
+    for (int j = 0; j < VECTOR; j++) block_sums[threadIdx.y][VECTOR * threadIdx.x + j] = sum[j];
     __syncthreads();
     if (threadIdx.y || c >= width || !sums) return;
-    for (int i = 1; i < 8; i++) sum += block_sums[i][threadIdx.x];
-    sums[(size_t)blockIdx.y * width + c] = sum;
+#pragma unroll
+    for (int j = 0; j < VECTOR; j++) {
+        for (int i = 1; i < 8; i++) sum[j] += block_sums[i][VECTOR * threadIdx.x + j];
+        sums[(size_t)blockIdx.y * width + c + j] = sum[j];
+    }
 }

@@ -3,7 +3,7 @@
 import cupy
 import numpy as np
 
-from .source import kernel
+from .source import kernel, vector
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
 APPROXIMATE = {"none": "gelu", "tanh": "gelu_tanh"}
@@ -37,8 +37,9 @@ def activate(x, bias, activation, out=None):
     Returns out.
     """
     out = cupy.empty(x.shape, x.dtype) if out is None else out
-    function = kernel("gelu", "gelu_forward", x.dtype, ACTIVATION=ACTIVATIONS.index(activation))
-    function.elements(x.size, x, bias, out, np.int64(x.size), x.shape[-1])
+    M = x.shape[-1]
+    function, count = _kernel("gelu_forward", activation, M, x, out)
+    function.elements(x.size // count, x, bias, out, np.int64(x.size), M)
     return out
 
 
@@ -54,6 +55,14 @@ def activate_backward(dout, x, bias, activation, sums, out=None):
     M = x.shape[-1]
     out = cupy.empty(x.shape, x.dtype) if out is None else out
     groups = GROUPS if sums is None else len(sums)
-    function = kernel("gelu", "gelu_backward", x.dtype, ACTIVATION=ACTIVATIONS.index(activation))
-    function((-(-M // 32), groups), (32, 8), dout, x, bias, out, sums, x.size // M, M)
+    function, count = _kernel("gelu_backward", activation, M, x, dout, out)
+    grid = -(-M // (32 * count)), groups
+    function(grid, (32, 8), dout, x, bias, out, sums, x.size // M, M)
     return out
+
+
+def _kernel(name, activation, width, x, *others):
+    """The kernel, and how many neighbours each of its threads takes."""
+    count = vector(width, x, *others)
+    macros = {"ACTIVATION": ACTIVATIONS.index(activation), "VECTOR": count}
+    return kernel("gelu", name, x.dtype, **macros), count

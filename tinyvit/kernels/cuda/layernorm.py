@@ -1,9 +1,11 @@
 """Fast `ops.layernorm`, alone and with the residual addition before it: layernorm.cu."""
 
+from math import gcd
+
 import cupy
 import numpy as np
 
-from .source import BF16, BLOCK, kernel, real_of
+from .source import BF16, BLOCK, kernel, real_of, vector
 
 STATIC_SHARED = 48 << 10  # bytes that a block may always have
 BLOCKS = 256  # of the backward: each leaves one row of sums
@@ -48,7 +50,7 @@ def add_layernorm(x, branch, branch_bias, weight, bias, eps, out=None):
     out = cupy.empty(x.shape, x.dtype) if out is None else out
     total = x if branch is None else cupy.empty(x.shape, x.dtype)
     stats = cupy.empty((R, 2), x.dtype)
-    kernel("layernorm", "layernorm_forward", out.dtype, D=D).rows(
+    _kernel("layernorm_forward", out.dtype, x, branch, total, out).rows(
         R,
         *(x, row_stride(x), branch, branch_bias, weight, bias),
         *(None if branch is None else total, out, stats, R, float(eps)),
@@ -72,13 +74,22 @@ def add_layernorm_backward(dout, total, stats, weight, dresidual, sums, dbranch)
     R, D = total.shape
     stored = dbranch.dtype == BF16
     dtotal = cupy.empty(dbranch.shape, real_of(dbranch.dtype)) if stored else dbranch
-    kernel("layernorm", "layernorm_backward", dbranch.dtype, D=D)(
+    arrays = total, dout, dresidual, dtotal, dbranch
+    _kernel("layernorm_backward", dbranch.dtype, *arrays)(
         (len(sums),),
         (BLOCK,),
         *(dout, total, row_stride(total), stats, weight, dresidual),
         *(dtotal, dbranch if stored else None, sums, R),
     )
     return dtotal
+
+
+def _kernel(name, dtype, x, *others):
+    """The kernel for rows of x, each lane of which takes neighbours if every lane gets some."""
+    D = x.shape[-1]
+    width = gcd(D, int(row_stride(x)), 4) if D % 64 == 0 else 1
+    width = width if D % 128 == 0 else min(width, 2)
+    return kernel("layernorm", name, dtype, D=D, VECTOR=vector(width, x, *others))
 
 
 def blocks(rows):

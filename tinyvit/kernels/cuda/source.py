@@ -88,6 +88,19 @@ def _text(name):
     return files(__package__).joinpath(name).read_text()
 
 
+def vector(width, *arrays):
+    """How many neighbours a thread may read at once: 4, 2 or 1.
+
+    width : numbers of which a row is a whole multiple
+    arrays : all that are read or written so, or None; where each starts counts, too
+    """
+    there = [array for array in arrays if array is not None]
+    for count in (4, 2):
+        if width % count == 0 and all(a.data.ptr % (count * a.itemsize) == 0 for a in there):
+            return count
+    return 1
+
+
 def real_of(dtype):
     """The type that is computed with where `dtype` is stored."""
     return np.dtype(np.float32) if dtype == BF16 else np.dtype(dtype)
