@@ -7,7 +7,7 @@ from .source import kernel, vector
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
 APPROXIMATE = {"none": "gelu", "tanh": "gelu_tanh"}
-GROUPS = 64  # of rows, in the backward: each leaves one row of sums
+GROUPS = 512  # of rows at most, in the backward: each leaves one row of sums
 
 
 def gelu_forward(x, approximate="none"):
@@ -54,11 +54,16 @@ def activate_backward(dout, x, bias, activation, sums, out=None):
     """
     M = x.shape[-1]
     out = cupy.empty(x.shape, x.dtype) if out is None else out
-    groups = GROUPS if sums is None else len(sums)
+    count_of_groups = groups(x.size // M) if sums is None else len(sums)
     function, count = _kernel("gelu_backward", activation, M, x, dout, out)
-    grid = -(-M // (32 * count)), groups
+    grid = -(-M // (32 * count)), count_of_groups
     function(grid, (32, 8), dout, x, bias, out, sums, x.size // M, M)
     return out
+
+
+def groups(rows):
+    """How many rows of sums the backward should leave."""
+    return min(GROUPS, -(-rows // 8))
 
 
 def _kernel(name, activation, width, x, *others):

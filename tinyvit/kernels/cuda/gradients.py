@@ -5,7 +5,8 @@ import numpy as np
 
 from .source import kernel
 
-CHUNK = 512  # neighbouring gradients that one block adds up
+CHUNK = 512  # neighbouring gradients that one block adds up, at most
+MANY = 64  # groups: where there are more, a block takes no more columns than it reads at a time
 
 
 class Gradients:
@@ -52,8 +53,9 @@ class Gradients:
         """Say that a gradient, from its element `first` on, is the sum of `rows` (groups, n)."""
         groups, n = rows.shape
         stride = rows.strides[0] // rows.itemsize
-        for column in range(0, n, CHUNK):
-            count = min(CHUNK, n - column)
+        chunk = 32 if groups > MANY else CHUNK
+        for column in range(0, n, chunk):
+            count = min(chunk, n - column)
             address = rows.data.ptr + column * rows.itemsize
             self._chunks.append(
                 (self._starts[name] + first + column, count, address, groups, stride)

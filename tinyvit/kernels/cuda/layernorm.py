@@ -8,7 +8,7 @@ import numpy as np
 from .source import BF16, BLOCK, kernel, real_of, vector
 
 STATIC_SHARED = 48 << 10  # bytes that a block may always have
-BLOCKS = 256  # of the backward: each leaves one row of sums
+BLOCKS = 512  # of the backward: each leaves one row of sums
 
 
 def layernorm_forward(x, weight, bias, eps=1e-6):

@@ -56,5 +56,5 @@ def training_bytes(config, dtype):
     each = T * (kept + passing) + patches + 4 * 3 * D * depth
     count = count_params(param_shapes(config))
     split = max(1, min(32, (1 << 28) // (4 * count)))
-    once = 4 * count * (1 + split) + 4 * depth * (2 * 256 * 3 * D + 64 * M) + 4 * 16 * T * D
+    once = 4 * count * (1 + split) + 4 * depth * (2 * 512 * 3 * D + 512 * M) + 4 * 16 * T * D
     return int(SLACK * once), int(SLACK * each)

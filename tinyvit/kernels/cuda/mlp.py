@@ -3,7 +3,7 @@
 import cupy
 
 from ...ops import dropout_backward, dropout_forward
-from .gelu import ACTIVATIONS, GROUPS, activate, activate_backward
+from .gelu import ACTIVATIONS, activate, activate_backward, groups
 from .linear import linear_backward, linear_forward
 
 
@@ -26,7 +26,8 @@ def mlp_backward(dout, cache):
     fc1_cache, hidden, fc1_bias, activation, drop_cache, fc2_cache = cache
     ddropped, *dfc2 = linear_backward(dout, fc2_cache)
     dactive = dropout_backward(ddropped, drop_cache)
-    sums = cupy.empty((GROUPS, hidden.shape[-1]), hidden.dtype)
+    M = hidden.shape[-1]
+    sums = cupy.empty((groups(hidden.size // M), M), hidden.dtype)
     dhidden = activate_backward(dactive, hidden, fc1_bias, activation, sums)
     dx, dfc1_weight, _ = linear_backward(dhidden, fc1_cache)
     return dx, dfc1_weight, None if fc1_bias is None else sums.sum(axis=0), *dfc2

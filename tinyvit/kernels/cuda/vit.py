@@ -12,7 +12,7 @@ import numpy as np
 from ...vit import sincos2d
 from .attention import attend, attend_backward, fits
 from .cross_entropy import cross_entropy
-from .gelu import GROUPS, activate, activate_backward
+from .gelu import activate, activate_backward, groups
 from .gradients import Gradients
 from .layernorm import add_layernorm, add_layernorm_backward, blocks
 from .products import multiply
@@ -310,7 +310,7 @@ class Training(Forward):
             parts[norm] = g.parts(blocks(rows), *names)
             bias = [name for name in [f"{block}attn.qkv.bias"] if name in self._params]
             parts[f"{block}attn.qkv"] = g.parts(B, *bias, width=3 * D)
-            parts[f"{block}mlp.fc1.bias"] = g.parts(GROUPS, f"{block}mlp.fc1.bias")
+            parts[f"{block}mlp.fc1.bias"] = g.parts(groups(rows), f"{block}mlp.fc1.bias")
         rows = B if self._class_token_alone else B * T
         names = "norm.weight", "norm.bias", f"blocks.{depth - 1}.mlp.fc2.bias"
         parts["norm"] = g.parts(blocks(rows), *names)
