@@ -103,3 +103,20 @@ def test_every_file_stands_alone():
     assert {"attention_forward", "attention_backward", "adamw", "take_batch"} <= kernels
     for _, usage in results:
         assert all(set(by_architecture) == {75, 90} for by_architecture in usage.values())
+
+
+@pytest.mark.parametrize("unit", cuda_registers.units(), ids=str)
+@pytest.mark.parametrize("architecture", [75, 90])
+def test_nvrtc_compiles_what_cupy_will_give_it(unit, architecture, cupy):
+    """CUDA's other compiler: it has no headers of its own, and runs where there is no driver."""
+    from cuda import pathfinder
+    from cupy.cuda.compiler import compile_using_nvrtc
+
+    from tinyvit.kernels.cuda.source import OPTIONS, source
+
+    try:
+        pathfinder.load_nvidia_dynamic_lib("nvrtc")
+    except pathfinder.DynamicLibNotFoundError:
+        pytest.skip("needs NVRTC: pip install nvidia-cuda-nvrtc-cu12")
+    code = source(unit.stem, **unit.macros)
+    compile_using_nvrtc(code, OPTIONS, str(architecture), f"{unit.stem}.cu")

@@ -488,11 +488,11 @@ def every_bf16():
 
 def by_patchify(x, out):
     function = launch("batch", "patchify", "uint16", CHANNELS=1, SIZE=1, PATCH=1)
-    function.elements(x.size, x, out, np.int64(x.size))
+    function.elements(x.size, x, out, x.size)
 
 
 def by_to_bf16(x, out):
-    launch("optim", "to_bf16", "float32").elements(x.size, x, out, np.int64(x.size))
+    launch("optim", "to_bf16", "float32").elements(x.size, x, out, x.size)
 
 
 each_store = pytest.mark.parametrize("store", [by_patchify, by_to_bf16])
@@ -534,7 +534,7 @@ def test_bf16_is_read_as_it_was_written():
     # With N = 1 every second number of dx is dout's, the others are 0.
     both = empty((bits.size, 2), np.uint16)
     function = launch("pool", "pool_backward", "uint16")
-    function.elements(both.size, to_device(bits), both, np.int64(both.size), 1, 1)
+    function.elements(both.size, to_device(bits), both, both.size, 1, 1)
     zeros, out = to_numpy(both).T
     assert not zeros.any()
     is_nan = np.isnan(numbers(bits))
@@ -787,7 +787,7 @@ def test_embed(sizes, with_bias, dtype):
     bias = computed(normal(D), dtype) if with_bias else None
     pos_embed = computed(normal(1, N + 1, D), dtype) if with_bias else None
     out = empty((B, N + 1, D), real_of(dtype))
-    args = tokens, bias, cls_token, pos_embed, out, np.int64(out.size), N, D
+    args = tokens, bias, cls_token, pos_embed, out, out.size, N, D
     launch("embed", "embed_forward", dtype).elements(out.size, *args)
     exact = numbers(tokens) + (numbers(bias) if with_bias else 0)
     positions = numbers(pos_embed) if with_bias else np.zeros((1, N + 1, D))
@@ -815,7 +815,7 @@ def test_pool(sizes, dtype):
     launch("pool", "pool_forward", dtype).elements(out.size, x, out, out.size, N, D)
     assert_near(out, numbers(x)[:, 1:].mean(axis=1))
     dout, dx = stored(normal(B, D), dtype), empty((B, N + 1, D), dtype)
-    launch("pool", "pool_backward", dtype).elements(dx.size, dout, dx, np.int64(dx.size), N, D)
+    launch("pool", "pool_backward", dtype).elements(dx.size, dout, dx, dx.size, N, D)
     expected = np.repeat(numbers(dout)[:, None], N + 1, axis=1) / N
     expected[:, 0] = 0
     assert_near(dx, expected)
@@ -947,7 +947,7 @@ def test_random_numbers_are_those_that_the_authors_published(cupy):
 def draw(count, step, seed=5, stream=7):
     out = empty(count + 4, np.float32)  # the last four are to stay as they are
     step = cupy.array([step], np.int64)
-    args = out, np.int64(count), step, np.uint32(seed), np.uint32(stream)
+    args = out, count, step, np.uint32(seed), np.uint32(stream)
     launch("random", "uniform_numbers", "float32").elements(-(-count // 4), *args)
     out = to_numpy(out)
     assert np.isnan(out[count:]).all()
@@ -1061,7 +1061,7 @@ def test_patches_of_images_that_are_there(shape, dtype):
     expected, _ = ops.patchify_forward(to_numpy(images), patch)
     out = empty(expected.shape, dtype)
     function = launch("batch", "patchify", dtype, CHANNELS=channels, SIZE=size, PATCH=patch)
-    function.elements(images.size, images, out, np.int64(images.size))
+    function.elements(images.size, images, out, images.size)
     np.testing.assert_array_equal(to_numpy(out), to_numpy(stored(expected, dtype)))
 
 
@@ -1108,7 +1108,7 @@ class Card:
 
     def adamw(self, params, grads, m, v, decay, average, shadow):
         arrays = params, grads, m, v, decay, average, shadow, self.scalars
-        launch("optim", "adamw", self.dtype).elements(params.size, *arrays, np.int64(params.size))
+        launch("optim", "adamw", self.dtype).elements(params.size, *arrays, params.size)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@
 // Tiles of 8 scores that are in the registers at a time: as many as there is room for.
 #define FORWARD 4
 #define BACKWARD (HEAD_DIM > 32 ? 2 : 4)
+#define ENDLESS __int_as_float(0x7f800000)  // infinity
 #define IS_WITHIN(tile, count) (ROWS % (8 * (count)) == 0 || (tile) < ROWS)
 
 // Two neighbouring numbers of a head, with the bias; zeros outside.
@@ -161,7 +162,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_forward(
 #pragma unroll
             for (int j = 0; j < 4; j++) {
                 bool is_there = IS_WITHIN(key, FORWARD) && key + 2 * t + j % 2 < TOKENS;
-                p[i][j] = is_there ? p[i][j] * scale : -INFINITY;
+                p[i][j] = is_there ? p[i][j] * scale : -ENDLESS;
                 now[j / 2] = p[i][j] > now[j / 2] ? p[i][j] : now[j / 2];
             }
         }
@@ -218,7 +219,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
     take(left, left_columns, qs + WIDTH, 3 * WIDTH, k_bias);
     take(right, 0, qs + 2 * WIDTH, 3 * WIDTH, v_bias);
     for (int i = threadIdx.x; i < ROWS; i += THREADS)  // infinity: attn of a row that is not there
-        log_sum[i] = i < TOKENS ? log_sums[(size_t)blockIdx.x * TOKENS + i] : INFINITY;
+        log_sum[i] = i < TOKENS ? log_sums[(size_t)blockIdx.x * TOKENS + i] : ENDLESS;
 
     // Rows are queries: delta, dq.
     unsigned a[STEPS][4], b[STEPS][4];

@@ -85,11 +85,11 @@ extern "C" __global__ void take_batch(
 
 // Patches of float images that are there already.        Textbook: tinyvit/ops/patchify.py
 extern "C" __global__ void patchify(
-    const real* __restrict__ images, stored* __restrict__ patches, long long count) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const real* __restrict__ images, stored* __restrict__ patches, unsigned count) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int col = i % SIZE, row = i / SIZE % SIZE, c = i / PIXELS % CHANNELS;
-    long long b = i / PIXELS / CHANNELS;
+    size_t b = i / PIXELS / CHANNELS;
     int n = row / PATCH * GRID + col / PATCH, inside = row % PATCH * PATCH + col % PATCH;
     put(patches + ((b * GRID * GRID + n) * CHANNELS + c) * PATCH * PATCH + inside, images[i]);
 }

@@ -64,7 +64,7 @@ def patchify(images, patches, patch_size):
     """As `ops.patchify_forward`, written to `patches` in the type of the activations."""
     _, C, H, _ = images.shape
     function = kernel("batch", "patchify", patches.dtype, **_sizes(C, H, patch_size))
-    function.elements(images.size, images, patches, np.int64(images.size))
+    function.elements(images.size, images, patches, images.size)
 
 
 def _sizes(C, H, P):

@@ -18,11 +18,11 @@ extern "C" __global__ void embed_forward(
     const real* __restrict__ cls_token, // (D,)
     const real* __restrict__ pos_embed, // (N+1, D) or null
     real* __restrict__ out,             // (images, N+1, D)
-    long long count, int N, int D) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    unsigned count, int N, int D) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int c = i % D, token = i / D % (N + 1);
-    long long image = i / D / (N + 1);
+    size_t image = i / D / (N + 1);
     real x = cls_token[c];
     if (token) x = get(tokens[(image * N + token - 1) * D + c]) + (bias ? bias[c] : 0);
     out[i] = pos_embed ? x + pos_embed[token * D + c] : x;

@@ -52,8 +52,8 @@ extern "C" __global__ void gelu_forward(
     const stored* __restrict__ x,       // (rows, width)
     const real* __restrict__ bias,      // (width,) or null
     stored* __restrict__ out,           // (rows, width)
-    long long count, int width) {
-    long long i = VECTOR * ((long long)blockIdx.x * blockDim.x + threadIdx.x);
+    unsigned count, int width) {
+    unsigned i = VECTOR * (blockIdx.x * blockDim.x + threadIdx.x);
     if (i >= count) return;
     Pack<stored> values = pack_at(x + i);
     int c = i % width;

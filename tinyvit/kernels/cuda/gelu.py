@@ -1,7 +1,6 @@
 """Fast `ops.gelu`, and any activation of the MLP with the bias before it: gelu.cu."""
 
 import cupy
-import numpy as np
 
 from .source import kernel, vector
 
@@ -39,7 +38,7 @@ def activate(x, bias, activation, out=None):
     out = cupy.empty(x.shape, x.dtype) if out is None else out
     M = x.shape[-1]
     function, count = _kernel("gelu_forward", activation, M, x, out)
-    function.elements(x.size // count, x, bias, out, np.int64(x.size), M)
+    function.elements(x.size // count, x, bias, out, x.size, M)
     return out
 
 

@@ -1,8 +1,23 @@
 """CUDA graphs: launches that are recorded once and replayed without the host's help."""
 
 import ctypes
+import threading
+from contextlib import suppress
 
 import cupy
+
+_local = threading.local()
+
+
+def stream():
+    """The stream of this thread on which graphs are recorded and replayed: always the same.
+
+    It waits for what was launched on the default stream before, and that stream for it.
+    """
+    streams, device = vars(_local).setdefault("streams", {}), cupy.cuda.runtime.getDevice()
+    if device not in streams:
+        streams[device] = cupy.cuda.Stream()
+    return streams[device]
 
 
 class Recorded:
@@ -13,11 +28,10 @@ class Recorded:
     of its own, which lives as long as the graph.
 
     function : launches work on CuPy's current stream, and never waits for it
-    stream : where to run
     """
 
-    def __init__(self, function, stream):
-        self._function, self._stream, self._graph = function, stream, None
+    def __init__(self, function):
+        self._function, self._stream, self._graph = function, stream(), None
         self._pool = cupy.cuda.MemoryPool()
         self._is_warm = False
 
@@ -28,12 +42,18 @@ class Recorded:
                     self._function()
                     self._is_warm = True
                     return
-                self._stream.begin_capture()
-                try:
-                    self._function()
-                finally:
-                    self._graph = self._stream.end_capture()
+                self._graph = self._record()
         self._graph.launch(self._stream)
+
+    def _record(self):
+        self._stream.begin_capture()
+        try:
+            self._function()
+        except BaseException:
+            with suppress(cupy.cuda.runtime.CUDARuntimeError):  # the first error tells more
+                self._stream.end_capture()
+            raise
+        return self._stream.end_capture()
 
     @property
     def launches(self):

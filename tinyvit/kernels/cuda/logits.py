@@ -33,7 +33,7 @@ class Logits:
             patchify(self._images, patches, config.patch_size)
             cupy.add(forward.logits(patches), params["head.bias"], out=self._out)
 
-        self._run = Recorded(run, cupy.cuda.Stream())
+        self._run = Recorded(run)
 
     def __call__(self, images):
         """Logits (B, K) of images (B, C, H, W) float32 on the card; the next call reuses them."""

@@ -110,8 +110,8 @@ extern "C" __global__ void adamw(
     real* __restrict__ m, real* __restrict__ v, const real* __restrict__ decay,  // (P,)
     real* __restrict__ average,         // (P,) or null
     bf16* __restrict__ shadow,          // (P,) the new parameters in bf16, or null
-    const Scalars* __restrict__ scalars, long long count) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const Scalars* __restrict__ scalars, unsigned count) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     Scalars s = *scalars;
     real g = s.scale * grads[i], x = params[i];
@@ -124,7 +124,7 @@ extern "C" __global__ void adamw(
 }
 
 extern "C" __global__ void to_bf16(
-    const real* __restrict__ from, bf16* __restrict__ to, long long count) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const real* __restrict__ from, bf16* __restrict__ to, unsigned count) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < count) put(to + i, from[i]);
 }

@@ -61,7 +61,7 @@ class Optimizer:
         kernel("optim", "adamw", flat.dtype).elements(
             flat.size,
             *(flat, gradients.flat, m, v, decay, average, shadow),
-            *(self._scalars, np.int64(flat.size)),
+            *(self._scalars, flat.size),
         )
 
     def refresh(self):
@@ -87,5 +87,5 @@ def to_bf16(x, out=None):
     """
     x = cupy.ascontiguousarray(x)
     out = cupy.empty(x.shape, BF16) if out is None else out
-    kernel("optim", "to_bf16", x.dtype).elements(x.size, x, out, np.int64(x.size))
+    kernel("optim", "to_bf16", x.dtype).elements(x.size, x, out, x.size)
     return out

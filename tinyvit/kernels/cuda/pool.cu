@@ -9,8 +9,8 @@
 extern "C" __global__ void pool_forward(
     const stored* __restrict__ x,       // (images, N+1, D)
     stored* __restrict__ out,           // (images, D)
-    int count, int N, int D) {
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    unsigned count, int N, int D) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     const stored* column = x + (size_t)(i / D) * (N + 1) * D + i % D;
     real sum = 0;
@@ -21,10 +21,10 @@ extern "C" __global__ void pool_forward(
 extern "C" __global__ void pool_backward(
     const stored* __restrict__ dout,    // (images, D)
     stored* __restrict__ dx,            // (images, N+1, D)
-    long long count, int N, int D) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    unsigned count, int N, int D) {
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
     int c = i % D, token = i / D % (N + 1);
-    long long image = i / D / (N + 1);
+    size_t image = i / D / (N + 1);
     put(dx + i, token ? get(dout[image * D + c]) / N : 0);
 }

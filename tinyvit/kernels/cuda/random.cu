@@ -4,12 +4,12 @@
 #include "random.cuh"
 
 extern "C" __global__ void uniform_numbers(
-    float* __restrict__ out, long long count,
+    float* __restrict__ out, unsigned count,
     const long long* __restrict__ step, unsigned seed, unsigned stream) {
-    long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (4 * i >= count) return;
     unsigned long long now = *step;
-    Four four = philox({(unsigned)i, (unsigned)(i >> 32), (unsigned)now, (unsigned)(now >> 32)},
+    Four four = philox({i, 0, (unsigned)now, (unsigned)(now >> 32)},
                        seed, stream);
     unsigned numbers[4] = {four.x, four.y, four.z, four.w};
     for (int j = 0; j < 4 && 4 * i + j < count; j++) out[4 * i + j] = uniform(numbers[j]);

@@ -32,6 +32,6 @@ def uniform(shape, seed, stream, step):
     """Uniform numbers in [0, 1), float32: random.cu."""
     out = cupy.empty(shape, np.float32)
     kernel("random", "uniform_numbers").elements(
-        -(-out.size // 4), out, np.int64(out.size), step, np.uint32(seed), np.uint32(stream)
+        -(-out.size // 4), out, out.size, step, np.uint32(seed), np.uint32(stream)
     )
     return out

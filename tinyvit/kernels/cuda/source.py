@@ -43,7 +43,12 @@ class Kernel:
         self((-(-count // (BLOCK // 32)),), (BLOCK,), *args)
 
     def elements(self, count, *args):
-        """Launch it with a thread for each of `count` elements."""
+        """Launch it with a thread for each of `count` elements.
+
+        Raises ValueError where they are too many to be numbered in 32 bits.
+        """
+        if count >= 1 << 31:
+            raise ValueError(f"{count} elements are more than a kernel numbers: take fewer images")
         self((-(-count // BLOCK),), (BLOCK,), *args)
 
     def _argument(self, value):

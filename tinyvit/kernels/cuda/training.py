@@ -53,7 +53,6 @@ class Training:
             shadow = cupy.empty(flat.shape, BF16)
             self._factors = unflatten(shadow, {name: a.shape for name, a in params.items()})
         self._optimizer = Optimizer(flat, m, v, decay, average, shadow, **schedule)
-        self._stream = cupy.cuda.Stream()
         self._batches, self._logits, self._data, self._latest = {}, {}, None, None
 
     @staticmethod
@@ -142,13 +141,13 @@ class Training:
             network = vit.Training(c, self._params, self._factors, size, self._precision)
         else:
             network = pairs.Training(c, self._params, size, Random(self._seed, optimizer.step))
-        return _Batch(network, c, size, optimizer, self._data, self._label_smoothing, self._stream)
+        return _Batch(network, c, size, optimizer, self._data, self._label_smoothing)
 
 
 class _Batch:
     """Memory for batches of one size, and the two graphs that work on it."""
 
-    def __init__(self, network, config, size, optimizer, data, label_smoothing, stream):
+    def __init__(self, network, config, size, optimizer, data, label_smoothing):
         self.patch_size = network.patch_size
         grid = config.img_size // self.patch_size
         pixels = config.in_chans * self.patch_size**2
@@ -164,8 +163,8 @@ class _Batch:
             data.take(*place, self.patches, self.labels, self.patch_size)
             learn()
 
-        self.on_given = Recorded(learn, stream)
-        self.on_data = Recorded(take_and_learn, stream)
+        self.on_given = Recorded(learn)
+        self.on_data = Recorded(take_and_learn)
 
 
 def require_precision(precision, is_fused):

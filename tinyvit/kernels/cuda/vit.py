@@ -110,7 +110,7 @@ class Forward:
         kernel("embed", "embed_forward", self.stored).elements(
             x.size,
             *(tokens, p["patch_embed.proj.bias"], p["cls_token"], self._positions, x),
-            *(np.int64(x.size), T - 1, D),
+            *(x.size, T - 1, D),
         )
         return x
 
@@ -238,7 +238,7 @@ class Training(Forward):
 
     def _pool_backward(self, dpool):
         dx = cupy.empty((self._batch * self._tokens, self._config.embed_dim), self.stored)
-        sizes = np.int64(dx.size), self._tokens - 1, self._config.embed_dim
+        sizes = dx.size, self._tokens - 1, self._config.embed_dim
         kernel("pool", "pool_backward", self.stored).elements(dx.size, dpool, dx, *sizes)
         return dx
 
