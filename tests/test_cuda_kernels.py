@@ -751,6 +751,7 @@ def test_loss_and_right_answers(with_bias, dtype):
     logits[0], logits[1, [3, 40]], logits[2, [33, 34]] = 0.5, 9.0, 9.0
     labels = np.random.default_rng(0).integers(0, K, B)
     labels[:6] = 0, 40, 33, *logits[3:6].argmax(axis=-1)
+    labels[6:8] = K, -1  # no class
     logits[6, 0], labels[6] = 20, 0
     logits, bias = computed(logits, dtype), None
     if with_bias:

@@ -328,6 +328,21 @@ def test_predict_in_parts(count, monkeypatch):
         trainer.step(images, np.zeros(count, int))
 
 
+def test_what_does_not_fit_the_model():
+    trainer = with_images(ODD)
+    images, labels = raw_images(ODD)
+    with pytest.raises(ValueError, match=r"images should be \(B, 2, 12, 12\) and labels \(B,\)"):
+        trainer.step(np.zeros((3, 2, 6, 6), "f"), np.zeros(3, int))
+    with pytest.raises(ValueError, match=r"not \(31, 2, 12, 12\) and \(30,\)"):
+        trainer.put(images, labels[1:], UNCHANGED)
+    with pytest.raises(ValueError, match="images are float32: put takes the raw uint8 pixels"):
+        trainer.put(images.astype("f"), labels, UNCHANGED)
+    for number in (-1, IMAGES):
+        with pytest.raises(ValueError, match="image numbers go from 0 to 30"):
+            trainer.steps(np.array([[0, number]]))
+    assert trainer.step_count == 0
+
+
 def test_memory_that_is_not_there(monkeypatch, cupy):
     monkeypatch.setattr(cupy.cuda.runtime, "memGetInfo", lambda: (3_000_000, 9_000_000))
     gc.collect()  # what earlier tests left counts as free

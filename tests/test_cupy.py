@@ -23,7 +23,7 @@ from tinyvit import (
 )
 from tinyvit.backend import erf, require_device
 from tinyvit.cli import main
-from tinyvit.examples import Example, model_example, on_gpu, op_examples
+from tinyvit.examples import Example, mapped, model_example, on_gpu, op_examples
 from tinyvit.gradcheck import check_backward
 from tinyvit.models import MODELS
 from tinyvit.optim import adamw, clip, decay_vector
@@ -34,14 +34,6 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
 each_example = pytest.mark.parametrize("name", EXAMPLES)
 each_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
 pytestmark = pytest.mark.usefixtures("cupy")
-
-
-def mapped(change, value):
-    if isinstance(value, dict):
-        return {key: mapped(change, one) for key, one in value.items()}
-    if isinstance(value, (tuple, list)):
-        return tuple(mapped(change, one) for one in value)
-    return change(value) if hasattr(value, "dtype") else value
 
 
 def cast(dtype):

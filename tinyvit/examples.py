@@ -100,21 +100,21 @@ def on_gpu(example):
     """
 
     def forward(*args, **kwargs):
-        out, cache = example.forward(*_mapped(to_device, args), **kwargs)
+        out, cache = example.forward(*mapped(to_device, args), **kwargs)
         return to_numpy(out), cache
 
     def backward(dout, cache):
-        return _mapped(to_numpy, example.backward(to_device(dout), cache))
+        return mapped(to_numpy, example.backward(to_device(dout), cache))
 
     return replace(example, forward=wraps(example.forward)(forward), backward=backward)
 
 
-def _mapped(change, value):
+def mapped(change, value):
     """Change every array in tuples and dicts, and leave all else."""
     if isinstance(value, dict):
-        return {name: _mapped(change, one) for name, one in value.items()}
+        return {name: mapped(change, one) for name, one in value.items()}
     if isinstance(value, (tuple, list)):
-        return tuple(_mapped(change, one) for one in value)
+        return tuple(mapped(change, one) for one in value)
     return change(value) if hasattr(value, "dtype") else value
 
 

@@ -54,7 +54,10 @@ extern "C" __global__ void cross_entropy(
         if (dlogits_stored) put(dlogits_stored + (size_t)row * K + k, d);
     }
     if (lane) return;
-    real chosen = from[label] + (bias ? bias[label] : 0) - largest;
-    losses[row] = log_sum - (1 - smoothing) * chosen - smoothing / K * total;
+    losses[row] = smoothing * (log_sum - total / K);
+    if (label >= 0 && label < K) {  // else there is no target but the smoothing
+        real chosen = from[label] + (bias ? bias[label] : 0) - largest;
+        losses[row] += (1 - smoothing) * (log_sum - chosen);
+    }
     corrects[row] = first == label;
 }

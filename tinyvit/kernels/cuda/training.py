@@ -71,7 +71,13 @@ class Training:
         return self._latest and self._latest.launches
 
     def put(self, images, labels, augmentation):
-        """Keep training images on the card; arguments as of `Data`."""
+        """Keep training images on the card; arguments as of `Data`.
+
+        Raises ValueError when they do not fit the model.
+        """
+        self._require_fit(images, labels)
+        if images.dtype != np.uint8:
+            raise ValueError(f"images are {images.dtype}: put takes the raw uint8 pixels")
         self._data = Data(images, labels, augmentation, self._seed)
         self._batches = {}
 
@@ -79,7 +85,9 @@ class Training:
         """One step on a batch that is given: (B, C, H, W) float32, (B,) int.
 
         Returns the sum of the losses, and the number of right answers.
+        Raises ValueError when they do not fit the model.
         """
+        self._require_fit(images, labels)
         batch = self._batch(len(images))
         images = cupy.ascontiguousarray(cupy.asarray(images, np.float32))
         patchify(images, batch.patches, batch.patch_size)
@@ -91,10 +99,15 @@ class Training:
         """A step for each row of `order` (steps, B): numbers of the images of a batch.
 
         The card is told all of it and asked nothing before the end; returns as `step`, over all.
+
+        Raises ValueError for a number that no image has.
         """
         order = np.asarray(order, np.int32)
+        count = self._data.order.size
+        if order.min() < 0 or order.max() >= count:
+            raise ValueError(f"image numbers go from 0 to {count - 1}, not to {order.max()}")
         batch = self._batch(order.shape[1])
-        rows = self._data.order.size // order.shape[1]
+        rows = count // order.shape[1]
         for piece in np.split(order, range(rows, len(order), rows)):
             self._optimizer.position.fill(0)
             self._data.order[: piece.size] = cupy.asarray(piece.ravel())
@@ -124,6 +137,15 @@ class Training:
         """Go on from the parameters as they are now."""
         self._optimizer.step.fill(step_count)
         self._optimizer.refresh()
+
+    def _require_fit(self, images, labels):
+        c, count = self._config, len(images)
+        expected = count, c.in_chans, c.img_size, c.img_size
+        if images.shape != expected or labels.shape != (count,) or not count:
+            raise ValueError(
+                f"images should be (B, {', '.join(map(str, expected[1:]))}) and labels (B,), "
+                f"not {images.shape} and {labels.shape}"
+            )
 
     def _run(self, recorded):
         self._latest = recorded
