@@ -4,6 +4,7 @@ import math
 import signal
 import threading
 import time
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +14,7 @@ from .batches import Batches
 from .evaluate import evaluate
 from .models import get_model
 from .params import count_params
-from .train import Trainer
+from .train import OldCardWarning, Trainer
 
 SAVE_EVERY = 5.0  # seconds
 
@@ -55,7 +56,9 @@ def fit(run, settings, dataset, display):
     )
     per_epoch = batches.steps_per_epoch
     total = recipe.epochs * per_epoch
-    trainer = _trainer(settings, per_epoch, total)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OldCardWarning)  # the command line has said it already
+        trainer = _trainer(settings, per_epoch, total)
     if held_out:
         measured = "validation", dataset.train_images[count:], dataset.train_labels[count:]
     else:

@@ -1,5 +1,6 @@
 """The Trainer: optimiser steps, on the cores of a CPU or on a GPU."""
 
+import warnings
 from math import sqrt
 
 import numpy as np
@@ -13,6 +14,10 @@ from .optim import adamw, clip, decay_vector, moving_average, warmup_cosine
 from .params import flatten, unflatten
 from .predict import images_at_a_time, predict
 from .workers import Workers, split
+
+
+class OldCardWarning(UserWarning):
+    """The card is older than the kernels: training is right, and slow."""
 
 
 class Trainer:
@@ -43,7 +48,8 @@ class Trainer:
     precision : on a GPU: "fp32"; "tf32", matrix products with 10 bits; "bf16", activations of 8
         bits, while weights, norms, the residual stream and the optimiser stay in float32
 
-    Raises InputError when the device, or the precision on it, is not to be had.
+    Raises InputError when the device, or the precision on it, is not to be had. Warns with
+    OldCardWarning when a card is too old for the kernels.
     """
 
     def __init__(
@@ -212,6 +218,9 @@ class Trainer:
         training = _kernels_for(self._model)
         if training is None:
             _require_fp32(precision)
+            if self._model.on_gpu:
+                about = describe(self.config, "gpu", precision, None)
+                warnings.warn(about, OldCardWarning, stacklevel=3)
             return None
         vectors = self._flat, self._m, self._v, self._decay, self._average
         schedule = {"lr": self.lr, "warmup_steps": self.warmup_steps}
