@@ -487,7 +487,7 @@ def every_bf16():
 
 
 def by_patchify(x, out):
-    function = launch("batch", "patchify", "uint16", CHANNELS=1, SIZE=1, PATCH=1)
+    function = launch("data", "patchify", "uint16", CHANNELS=1, SIZE=1, PATCH=1)
     function.elements(x.size, x, out, x.size)
 
 
@@ -978,7 +978,7 @@ def take_batch(images, labels, order, position, step, patch, dtype, displacement
     _, C, size, _ = images.shape
     B, N = order.shape[1], (size // patch) ** 2
     patches, chosen = empty((B, N, C * patch * patch), dtype), empty(B, np.int32)
-    launch("batch", "take_batch", dtype, CHANNELS=C, SIZE=size, PATCH=patch)(
+    launch("data", "take_batch", dtype, CHANNELS=C, SIZE=size, PATCH=patch)(
         (B,),
         (96,),
         *map(to_device, (images, labels.astype(np.int32), order.astype(np.int32))),
@@ -1061,7 +1061,7 @@ def test_patches_of_images_that_are_there(shape, dtype):
     images = computed(normal(3, channels, size, size), dtype)
     expected, _ = ops.patchify_forward(to_numpy(images), patch)
     out = empty(expected.shape, dtype)
-    function = launch("batch", "patchify", dtype, CHANNELS=channels, SIZE=size, PATCH=patch)
+    function = launch("data", "patchify", dtype, CHANNELS=channels, SIZE=size, PATCH=patch)
     function.elements(images.size, images, out, images.size)
     np.testing.assert_array_equal(to_numpy(out), to_numpy(stored(expected, dtype)))
 

@@ -47,6 +47,12 @@ def test_settings_come_back(tmp_path, name):
     assert str(run) == str(tmp_path / "deep" / "run")
 
 
+def test_settings_of_before_there_were_precisions():
+    values = json.loads(settings_of().to_json())
+    assert values.pop("precision") == "fp32"
+    assert Settings.from_json(json.dumps(values)) == settings_of()
+
+
 def test_every_recipe_of_every_model_comes_back():
     for model in MODELS.values():
         for recipes in model.recipes.values():

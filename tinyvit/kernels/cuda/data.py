@@ -1,4 +1,4 @@
-"""Training images that lie on the card, and batches of them: batch.cu."""
+"""Training images that lie on the card, and batches of them: data.cu."""
 
 from math import radians, sqrt
 
@@ -36,7 +36,7 @@ class Data:
         """
         a, (_, C, H, _) = self._augmentation, self._images.shape
         real = real_of(patches.dtype).type
-        function = kernel("batch", "take_batch", patches.dtype, **_sizes(C, H, patch_size))
+        function = kernel("data", "take_batch", patches.dtype, **_sizes(C, H, patch_size))
         function(
             (len(patches),),
             (256,),
@@ -63,7 +63,7 @@ class Data:
 def patchify(images, patches, patch_size):
     """As `ops.patchify_forward`, written to `patches` in the type of the activations."""
     _, C, H, _ = images.shape
-    function = kernel("batch", "patchify", patches.dtype, **_sizes(C, H, patch_size))
+    function = kernel("data", "patchify", patches.dtype, **_sizes(C, H, patch_size))
     function.elements(images.size, images, patches, images.size)
 
 

@@ -3,6 +3,10 @@
 //     out = mean of x[:, 1:] over the tokens;   dx[:, 1:] = dout / N,   dx[:, 0] = 0
 //
 // Tolerance: 1e-6 of the largest element in float, 1e-14 in double, 2^-8 where bf16 is stored.
+//
+// Ladder
+//   1  slice and mean; zeros, then the share of each token: two launches each way
+//   2  one launch: neighbouring threads take neighbouring features, so that a warp reads whole lines
 
 #include "common.cuh"
 
