@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -107,6 +108,7 @@ def main():
             benchmark(session, folder, "A128", "bf16", 120)
             benchmark(session, folder, "B16-predict-64", "bf16", 120)
             compiler(session)
+            sanitizer(session)
             mnist(session, folder, "fp32")
             benchmark(session, folder, "A", "tf32", 90)
     (folder / "table.json").write_text(json.dumps(session.rows, indent=2) + "\n")
@@ -136,6 +138,31 @@ def compiler(session):
     words = [sys.executable, "tests/cuda_registers.py"]
     if session.run("registers", words, 90) is not None:
         session.note("kernels compiled, sm_75 to sm_90", "no spills", "no spills", True)
+
+
+def sanitizer(session):
+    """Accesses out of bounds, and races that an emulator cannot see, in a few small steps."""
+    code = (
+        "import numpy as np\n"
+        "from tinyvit import ViTConfig, init_params\n"
+        "from tinyvit.augment import Augmentation\n"
+        "from tinyvit.train import Trainer\n"
+        "config = ViTConfig.preset('mnist', patch_size=4, depth=2)\n"
+        "images = np.random.default_rng(0).integers(0, 256, (16, 1, 28, 28), np.uint8)\n"
+        "for precision in ('bf16', 'fp32'):\n"
+        "    trainer = Trainer(config, init_params(config), device='gpu', precision=precision)\n"
+        "    trainer.put(images, np.arange(16) % 10, Augmentation(shift=2.0, elastic=0.5))\n"
+        "    for _ in range(3):\n"
+        "        print(trainer.steps(np.arange(16).reshape(2, 8)))\n"
+    )
+    if not shutil.which("compute-sanitizer"):
+        session.note("compute-sanitizer", "not installed", "", None)
+        return
+    for tool in ("memcheck", "racecheck"):
+        words = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "1"]
+        text = session.run(tool, [*words, sys.executable, "-c", code], 60)
+        if text:
+            session.note(tool, text.strip().splitlines()[-1].strip("= "), "no errors", True)
 
 
 def tests(session):

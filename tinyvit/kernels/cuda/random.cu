@@ -2,7 +2,7 @@
 //                                       Textbook: tinyvit/ops/dropout.py, tinyvit/augment.py
 //     out[n] = uniform(philox(n / 4, step; seed, stream)[n % 4])      in [0, 1)
 //
-// Tolerance: none, these are the bits of Random123: 0 of 24.
+// Tolerance: 0, the bits are those of Random123.
 //
 // Ladder
 //   1  NumPy draws, and a mask is copied to the card for every layer of every step
