@@ -4,8 +4,8 @@
 //     attn    = softmax(q k^T / sqrt(HEAD_DIM))
 //     context = attn v
 //
-//     dv = attn^T dcontext;   dattn = dcontext v^T;   dscores = attn (dattn - delta) / sqrt(HEAD_DIM)
-//     dq = dscores k;   dk = dscores^T q,             delta = sum(dattn attn) = dcontext . context
+//     dv = attn^T dcontext;   dattn = dcontext v^T;   delta = sum(dattn attn) = dcontext . context
+//     dscores = attn (dattn - delta) / sqrt(HEAD_DIM);   dq = dscores k;   dk = dscores^T q
 //
 // Tolerance: 2e-6 of the largest element in float, 1e-13 in double, 2^-7 where bf16 is stored.
 //
@@ -40,7 +40,9 @@
 #define WIDTH (HEADS * HEAD_DIM)
 
 // The place in a row of this thread's i-th column.
-__device__ inline int column(int i) { return i / 4 * (4 * LANES) + threadIdx.x % LANES * 4 + i % 4; }
+__device__ inline int column(int i) {
+    return i / 4 * (4 * LANES) + threadIdx.x % LANES * 4 + i % 4;
+}
 
 // Product of a row, of which this thread holds its columns, with a row in shared memory.
 __device__ inline real dot(const real* mine, const stored* row) {

@@ -1,4 +1,4 @@
-// A training batch out of the uint8 images that lie on the card: gather, augment, normalise, patchify.
+// A training batch of the uint8 images on the card: gather, augment, normalise, patchify.
 //                                       Textbook: tinyvit/augment.py, tinyvit/ops/patchify.py
 //     image  = images[order[position * B + b]]
 //     (row, col) of an output pixel shows the input at

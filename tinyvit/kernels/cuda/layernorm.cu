@@ -3,7 +3,8 @@
 //     total = x + (branch + branch_bias)                one token's D features
 //     out   = weight * xhat + bias,   xhat = (total - mean) * rstd,   rstd = 1 / sqrt(var + eps)
 //
-//     dtotal = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) * rstd + dresidual,  dxhat = dout weight
+//     dtotal = (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) * rstd + dresidual
+//     dxhat  = dout weight,   dweight = sum(dout xhat),   dbias = sum(dout)
 //
 // Tolerance: 1e-6 of the largest element in float, 1e-14 in double, 2^-8 where bf16 is stored.
 //

@@ -6,7 +6,7 @@
 //
 // Ladder
 //   1  slice and mean; zeros, then the share of each token: two launches each way
-//   2  one launch: neighbouring threads take neighbouring features, so that a warp reads whole lines
+//   2  one launch: neighbouring threads take neighbouring features: a warp reads whole lines
 
 #include "common.cuh"
 
