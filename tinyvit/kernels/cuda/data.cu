@@ -10,7 +10,7 @@
 // Tolerance: 2e-5 (positions in float), 2^-8 where bf16 is stored.
 //
 // Ladder
-//   1  NumPy on the host, a copy of 3.2 MB a step (batch 1024): the copy takes longer than the step
+//   1  NumPy on the host, and a copy of 3.2 MB in every step (batch 1024)
 //   2  one block an image: the numbers that move it are drawn here, the pixels stay bytes until
 //      they are read, and patches are written where the first matrix product wants them
 
