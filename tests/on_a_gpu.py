@@ -67,14 +67,14 @@ class Session:
                 done = subprocess.run(
                     words, stdout=file, stderr=subprocess.STDOUT, timeout=left, **options
                 )
-                ending = f"status {done.returncode}" if done.returncode else None
+                ending, ok = f"status {done.returncode}" if done.returncode else None, False
             except subprocess.TimeoutExpired:
-                ending = f"not done after {left:.0f} s"
+                ending, ok = f"not done after {left:.0f} s", None
         text = path.read_text(errors="replace")
         print(f"    {time.monotonic() - start:.0f} s{': ' + ending if ending else ''}", flush=True)
         if ending:
             last = (text.strip().splitlines() or ["no output"])[-1]
-            self.note(name, f"{ending}: {last[:70]}", "", False)
+            self.note(name, f"{ending}: {last[:70]}", "", ok)
             return None
         return text
 
@@ -136,7 +136,7 @@ def card(session):
 def compiler(session):
     """Registers and spills of every kernel."""
     words = [sys.executable, "tests/cuda_registers.py"]
-    if session.run("registers", words, 90) is not None:
+    if session.run("registers", words, 180) is not None:
         session.note("kernels compiled, sm_75 to sm_90", "no spills", "no spills", True)
 
 
