@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import TINY, draw_nothing
 
 from tinyvit import (
@@ -164,6 +165,14 @@ def test_train_eval_and_predict_on_the_gpu(options, tmp_path, monkeypatch, capsy
         assert main(["eval", "run", "--device", device]) == 0
         accuracy = f"test accuracy {summary['test_accuracy']:.1%}"[:-2]
         assert accuracy in capsys.readouterr().out
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    picture[8:32, 18:22] = 0  # a one
+    Image.fromarray(picture).save("one.png")
+    answers = []
+    for device in ("cpu", "gpu"):
+        assert main(["predict", "run", "one.png", "--device", device]) == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1] and "one.png" in answers[0]
 
 
 @each_dtype
