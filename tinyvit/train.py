@@ -15,6 +15,8 @@ from .params import flatten, unflatten
 from .predict import images_at_a_time, predict
 from .workers import Workers, split
 
+PRECISIONS = ("fp32", "tf32", "bf16")
+
 
 class OldCardWarning(UserWarning):
     """The card is older than the kernels: training is right, and slow."""
@@ -88,7 +90,7 @@ class Trainer:
         self._decay = decay_vector(self._params, weight_decay)
         self._m, self._v = self._flat * 0, self._flat * 0
         self._average = self._flat.copy() if ema_decay else None
-        self._on_gpu = self._training_on_gpu(precision) if device == "gpu" else None
+        self._on_gpu = self._training_on_gpu()
         if self._on_gpu is None:
             self._grads = [flatten(self._params) for _ in range(self.threads)]
 
@@ -213,13 +215,12 @@ class Trainer:
         if self._on_gpu:
             self._on_gpu.restore(step_count)
 
-    def _training_on_gpu(self, precision):
-        """The model's own training on a card; None where that is the textbook's pairs."""
-        training = _kernels_for(self._model)
+    def _training_on_gpu(self):
+        """The model's own training on a card; None on a CPU, and where the textbook does it."""
+        training = _kernels_for(self._model, self.device, self.precision)
         if training is None:
-            _require_fp32(precision)
-            if self._model.on_gpu:
-                about = describe(self.config, "gpu", precision, None)
+            if self.device == "gpu" and self._model.on_gpu:
+                about = describe(self.config, self.device, self.precision, None)
                 warnings.warn(about, OldCardWarning, stacklevel=3)
             return None
         vectors = self._flat, self._m, self._v, self._decay, self._average
@@ -229,7 +230,7 @@ class Trainer:
             self.config,
             self._params,
             *vectors,
-            precision=precision,
+            precision=self.precision,
             label_smoothing=self.label_smoothing,
             seed=self.seed,
             schedule=schedule | {"ema_decay": self.ema_decay},
@@ -318,12 +319,8 @@ def require_room(config, batch, device, precision):
     Raises InputError: no such device, or it has not the precision or not the memory.
     """
     require_device(device)
-    if device == "cpu":
-        return
-    training = _kernels_for(model_of(config))
-    if training is None:
-        _require_fp32(precision)
-    else:
+    training = _kernels_for(model_of(config), device, precision)
+    if training:
         training.require_room(config, batch, precision)
 
 
@@ -332,20 +329,21 @@ def describe(config, device, precision, threads):
     if device == "cpu":
         return f"cpu, {threads} threads"
     model = model_of(config)
-    if _kernels_for(model):
+    if _kernels_for(model, device, precision):
         return f"gpu, {precision}, a step is one CUDA graph"
     if model.on_gpu:
         return "gpu, by the textbook: this card is too old for the kernels (below 7.5)"
     return f"gpu, by the textbook: there are no kernels for a {model.name}"
 
 
-def _kernels_for(model):
-    return model.on_gpu and model.on_gpu()
-
-
-def _require_fp32(precision):
-    if precision != "fp32":
+def _kernels_for(model, device, precision):
+    """The class that trains a model on a card, or None; without it there is float32 alone."""
+    if device == "cpu" and precision != "fp32":
+        raise InputError(f"--precision {precision} is for --device gpu: a CPU computes in fp32")
+    training = model.on_gpu() if device == "gpu" and model.on_gpu else None
+    if training is None and precision != "fp32":
         raise InputError(
             f"--precision {precision} is for a ViT on a card of compute capability 7.5 or newer: "
             "use --precision fp32"
         )
+    return training

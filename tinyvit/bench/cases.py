@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from ..config import ViTConfig
 
 TRAIN, PREDICT = "train", "predict"
-PRECISIONS = ("fp32", "tf32", "bf16")
 EPOCH = 60_000  # images: MNIST's
 
 

@@ -5,10 +5,11 @@ from importlib.util import find_spec
 from math import inf
 
 from ..bench import machine, measure
-from ..bench.cases import CASES, GPU_CASES, PRECISIONS, SCALING
+from ..bench.cases import CASES, GPU_CASES, SCALING
 from ..bench.tricks import TRICKS
 from ..display import make_console, saying
 from ..errors import InputError
+from ..train import PRECISIONS
 from ..workers import granted_cores
 from . import bench_gpu
 from .options import add_threads, picture

@@ -14,7 +14,7 @@ from ..models import MODELS, get_model
 from ..params import count_params
 from ..picture import ink_fraction
 from ..runs import RunFolder, Settings, newest_run, unused_folder
-from ..train import describe, require_room
+from ..train import PRECISIONS, describe, require_room
 from ..workers import granted_cores
 from .options import add_fields, add_threads, config_classes, given_fields, recipe_classes, seed
 
@@ -46,7 +46,7 @@ def add_arguments(parser):
     add("--device", choices=("cpu", "gpu"), help="where to compute (cpu)")
     add(
         "--precision",
-        choices=("fp32", "tf32", "bf16"),
+        choices=PRECISIONS,
         help="on a GPU: float32, matrix products with 10 bits, or activations in bf16 (fp32)",
     )
     add_threads(parser)
@@ -136,10 +136,6 @@ def _settings(args, dataset):
     count = len(dataset.train_images)
     _require(round(validation * count) < count, f"--validation {validation} leaves no image")
     precision = args.precision or "fp32"
-    _require(
-        device == "gpu" or precision == "fp32",
-        f"--precision {precision} is for --device gpu: a CPU computes in fp32",
-    )
     require_room(config, min(recipe.batch_size, count), device, precision)
     return Settings(
         model=model.name,

@@ -21,10 +21,10 @@ class Gradients:
 
     def __init__(self, shapes, dtype):
         self._dtype, self._starts, start = np.dtype(dtype), {}, 0
-        for name, shape in shapes.items():
-            self._starts[name] = start
-            start += int(np.prod(shape))
         self._sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
+        for name, size in self._sizes.items():
+            self._starts[name] = start
+            start += size
         self.flat = cupy.empty(start, dtype)
         self._chunks, self._parts, self._table = [], [], None
 

@@ -5,11 +5,12 @@ import numpy as np
 
 from ...errors import InputError
 from ...params import count_params, param_shapes
+from .gelu import GROUPS
+from .layernorm import BLOCKS
+from .vit import IMAGE_GROUPS, PARTS_BYTES, SPLIT
 
 GIGA = 1e9
 SLACK = 1.05  # what lies between the arrays
-
-
 VECTORS = 5  # parameters, two moments, weight decay, running average
 
 
@@ -55,6 +56,10 @@ def training_bytes(config, dtype):
     patches = size * (T - 1) * (config.in_chans * config.patch_size**2 + D)
     each = T * (kept + passing) + patches + 4 * 3 * D * depth
     count = count_params(param_shapes(config))
-    split = max(1, min(32, (1 << 28) // (4 * count)))
-    once = 4 * count * (1 + split) + 4 * depth * (2 * 512 * 3 * D + 512 * M) + 4 * 16 * T * D
+    split = max(1, min(SPLIT, PARTS_BYTES // (4 * count)))
+    once = (
+        4 * count * (1 + split)
+        + 4 * depth * (2 * BLOCKS * 3 * D + GROUPS * M)
+        + 4 * IMAGE_GROUPS * T * D
+    )
     return int(SLACK * once), int(SLACK * each)

@@ -10,7 +10,6 @@ import numpy as np
 from .source import BF16
 
 WORKSPACE = 32 << 20  # bytes; what NVIDIA advises for Hopper
-PRECISIONS = ("fp32", "tf32", "bf16")
 CUDA_TYPES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1, BF16: 14}
 COMPUTE_32F, COMPUTE_64F, COMPUTE_32F_FAST_TF32 = 68, 70, 77
 NORMAL, TRANSPOSED = 0, 1
