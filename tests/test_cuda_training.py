@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import TINY, draw_nothing
+from test_cuda_kernels import bf16_bits
+from test_cupy import trace
+from tiny import ODD, TINY, draw_nothing
 
-from tinyvit import ViTConfig, init_params, ops, to_device, to_numpy, vit_backward, vit_forward
+from tinyvit import init_params, ops, to_device, to_numpy, vit_backward, vit_forward
 from tinyvit.augment import Augmentation
 from tinyvit.bench.cases import A
 from tinyvit.cli import main
@@ -24,10 +26,6 @@ from tinyvit.train import OldCardWarning, Trainer, describe
 
 pytestmark = pytest.mark.usefixtures("cupy")
 
-ODD = ViTConfig(
-    **{"img_size": 12, "patch_size": 3, "in_chans": 2, "num_classes": 5},
-    **{"embed_dim": 12, "depth": 3, "num_heads": 3, "mlp_ratio": 19 / 12},
-)
 FUSED = {
     "default": {},
     "one block": {"depth": 1},
@@ -47,12 +45,6 @@ PAIRS = {
 SETTINGS = {"lr": 3e-3, "warmup_steps": 2, "total_steps": 12, "label_smoothing": 0.1}
 SETTINGS |= {"clip_norm": 0.7, "ema_decay": 0.9, "seed": 3}
 BATCH, STEPS, IMAGES = 6, 4, 31
-
-
-def bf16(x):
-    """The bits of x rounded to bf16, in uint16."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
 
 
 def raw_images(config, count=IMAGES):
@@ -79,15 +71,6 @@ def with_images(config, augmentation=UNCHANGED, **settings):
     trainer = trainer_of(config, **settings)
     trainer.put(*raw_images(config), augmentation)
     return trainer
-
-
-def trace():
-    """fakegpu's trace, or None where the GPU is a real one."""
-    try:
-        import fakegpu
-    except ImportError:
-        return nullcontext()
-    return nullcontext() if fakegpu.real_gpus() else fakegpu.trace()
 
 
 @pytest.fixture
@@ -128,7 +111,10 @@ def test_gradients_of_the_fused_vit_are_the_textbook_s(variant, dtype, tolerance
     shapes = {name: value.shape for name, value in params.items()}
     patches, factors = patches.astype(real), views
     if dtype == "bf16":
-        patches, factors = bf16(patches), unflatten(cupy.asarray(bf16(flat.get())), shapes)
+        patches, factors = (
+            bf16_bits(patches),
+            unflatten(cupy.asarray(bf16_bits(flat.get())), shapes),
+        )
     training = Training(config, views, factors, BATCH, "fp32")
     training.run(cupy.asarray(patches), cupy.asarray(labels, "i"), 0.1)
     np.testing.assert_allclose(training.losses.get().mean(), loss, rtol=tolerance / 8)

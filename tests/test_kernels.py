@@ -9,6 +9,7 @@ from time import sleep
 
 import numpy as np
 import pytest
+from tiny import ODD
 
 from tinyvit import ViTConfig, check_backward, init_params, ops, optim, vit_backward, vit_forward
 from tinyvit.examples import op_examples
@@ -23,10 +24,6 @@ from tinyvit.kernels.cpu.linear import times_vector
 from tinyvit.workers import Workers
 
 EXAMPLES = op_examples()
-ODD = ViTConfig(
-    **{"img_size": 12, "patch_size": 3, "in_chans": 2, "num_classes": 5},
-    **{"embed_dim": 12, "depth": 3, "num_heads": 3, "mlp_ratio": 19 / 12},
-)
 VARIANTS = {
     "default": {},
     "one block": {"depth": 1},

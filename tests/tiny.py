@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyvit import ViTConfig
 from tinyvit.checkpoint import read_safetensors
 from tinyvit.models import MODELS
 
@@ -17,6 +18,10 @@ SMALL = {
     "vit": {"patch_size": 4, "embed_dim": 8, "num_heads": 2, "depth": 2},
     "cnn": {"channels": 3},
 }
+ODD = ViTConfig(
+    **{"img_size": 12, "patch_size": 3, "in_chans": 2, "num_classes": 5},
+    **{"embed_dim": 12, "depth": 3, "num_heads": 3, "mlp_ratio": 19 / 12},
+)
 SHAPE = "--patch-size 4 --embed-dim 8 --num-heads 2 --depth 1"
 TINY = [*SHAPE.split(), "--threads", "1"]
 NO_PICTURES = """

@@ -37,7 +37,8 @@
 #define ROUNDS ((TOKENS * LANES + 511) / 512)
 #define THREADS (((TOKENS * LANES + ROUNDS - 1) / ROUNDS + WARP - 1) / WARP * WARP)
 #define ROWS (THREADS / LANES)
-#define WIDTH (HEADS * HEAD_DIM)
+
+#include "attention.cuh"
 
 // The place in a row of this thread's i-th column.
 __device__ inline int column(int i) {
@@ -208,11 +209,5 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
     }
     __syncthreads();
 
-    for (int i = threadIdx.x; i < 3 * HEAD_DIM; i += THREADS) {
-        int place = i / HEAD_DIM * WIDTH + i % HEAD_DIM;
-        real sum = 0;
-        for (int token = 0; token < TOKENS; token++)
-            sum += get(dqkv[start + (size_t)token * 3 * WIDTH + place]);
-        sums[(size_t)image * 3 * WIDTH + head * HEAD_DIM + place] = sum;
-    }
+    add_up(sums + (size_t)image * 3 * WIDTH + head * HEAD_DIM, dqkv + start);
 }

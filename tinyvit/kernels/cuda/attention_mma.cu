@@ -31,7 +31,6 @@
 #define LINE (DEPTH / 2 + 4)               // words of a row of q, k, v
 #define COLUMN (ROWS / 2 + 4)              // words of a row of these, transposed
 #define THREADS (ROWS / 16 * WARP)         // a warp for 16 rows
-#define WIDTH (HEADS * HEAD_DIM)
 #define STEPS (DEPTH / 16)                 // products of depth 16 for a score
 #define TILES (DEPTH / 8)                  // tiles of 8 columns in a row of context
 
@@ -40,6 +39,8 @@
 #define BACKWARD (HEAD_DIM > 32 ? 2 : 4)
 #define ENDLESS __int_as_float(0x7f800000)  // infinity
 #define IS_WITHIN(tile, count) (ROWS % (8 * (count)) == 0 || (tile) < ROWS)
+
+#include "attention.cuh"
 
 // Two neighbouring numbers of a head, with the bias; zeros outside.
 __device__ inline unsigned pair(const bf16* from, int row, int c, int width, const float* bias) {
@@ -297,11 +298,5 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention_backward(
     write(dqkv + start + 2 * WIDTH, dv, row, 3 * WIDTH, one);
     __syncthreads();
 
-    for (int i = threadIdx.x; i < 3 * HEAD_DIM; i += THREADS) {
-        int place = i / HEAD_DIM * WIDTH + i % HEAD_DIM;
-        float sum = 0;
-        for (int token = 0; token < TOKENS; token++)
-            sum += get(dqkv[start + (size_t)token * 3 * WIDTH + place]);
-        sums[(size_t)image * 3 * WIDTH + head * HEAD_DIM + place] = sum;
-    }
+    add_up(sums + (size_t)image * 3 * WIDTH + head * HEAD_DIM, dqkv + start);
 }

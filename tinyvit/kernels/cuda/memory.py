@@ -57,9 +57,6 @@ def training_bytes(config, dtype):
     each = T * (kept + passing) + patches + 4 * 3 * D * depth
     count = count_params(param_shapes(config))
     split = max(1, min(SPLIT, PARTS_BYTES // (4 * count)))
-    once = (
-        4 * count * (1 + split)
-        + 4 * depth * (2 * BLOCKS * 3 * D + GROUPS * M)
-        + 4 * IMAGE_GROUPS * T * D
-    )
+    sums = depth * (2 * BLOCKS * 3 * D + GROUPS * M) + IMAGE_GROUPS * T * D
+    once = 4 * (count * (1 + split) + sums)
     return int(SLACK * once), int(SLACK * each)
