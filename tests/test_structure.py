@@ -15,11 +15,11 @@ TESTS = Path(__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = (
     *("matplotlib", "scipy", "rich", "PIL", "safetensors", "cupy", "torch", "jax"),
-    "threadpoolctl",
+    *("threadpoolctl", "markdown_it", "pygments", "prompt_toolkit", "platformdirs", "jupytext"),
 )
 OPTIONAL = {"cupyx", *HEAVY}
 AT_THE_TOP = {  # imported where they are used
-    "show": {"matplotlib"},
+    **{f"show.{path.stem}": {"matplotlib"} for path in (PACKAGE / "show").glob("*.py")},
     "bench.torch_vit": {"torch"},
     "bench.torch_gpu": {"torch"},
     "bench.jax_vit": {"jax"},
@@ -128,7 +128,7 @@ def test_optional_packages_are_imported_where_they_are_used(path):
 
 def test_matplotlib_is_imported_in_one_place():
     users = {
-        name_of(path)
+        name_of(path).split(".")[0]
         for path in FILES
         if any(module.split(".")[0] == "matplotlib" for module in imports(path))
     }

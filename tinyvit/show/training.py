@@ -1,34 +1,13 @@
-"""The pictures that a training run leaves behind; matplotlib's only place.
-
-Each function makes a `matplotlib.figure.Figure` of its own and touches nothing else (no pyplot, no
-settings), so that several threads may draw at once.
-"""
+"""The pictures that a training run leaves behind."""
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .backend import to_numpy
-from .files import whole_file
-
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#666666"
-TEXT, TITLE = 13, 15  # points
-DPI = 120
-
-
-def save(figure, path):
-    """Write a figure whole or not at all; the name's ending (.png, .svg, .pdf) says in what form.
-
-    figure : what the functions below return
-    path : the file to write
-    """
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+from ..backend import to_numpy
+from .style import BLUE, GREY, ORANGE, RED, TEXT, TITLE, as_rgb, blank_figure
 
 
 def curves(rows):
@@ -149,7 +128,7 @@ def hardest(images, labels, logits, count=24):
         probability = np.exp(logprobs[index, predicted])
         right = predicted == labels[index]
         answer = f"{'✓' if right else '✗'} {predicted}  ({100 * probability:.0f} %)"
-        axes.imshow(_shown(images[index]))
+        axes.imshow(as_rgb(images[index]))
         axes.set_title(f"true {labels[index]}\n", fontsize=TEXT, pad=3)
         style = {"color": BLUE if right else RED, "fontsize": TEXT, "fontweight": "bold"}
         axes.text(0.5, 1.03, answer, transform=axes.transAxes, ha="center", va="bottom", **style)
@@ -173,7 +152,7 @@ def attention(images, maps, labels, predictions=None):
     colours = colormaps["inferno"]
     scale = ScalarMappable(PowerNorm(0.5, 0, shares.max()), colours)
     for above, below, image, share in zip(*grid, images, shares, strict=True):
-        shown = _shown(image)
+        shown = as_rgb(image)
         above.imshow(shown)
         heat = scale.to_rgba(share)[..., :3]  # (H', W', 3)
         rows, columns = [
@@ -213,7 +192,7 @@ def predictions(images, probabilities, names):
     figure = blank_figure(7.2, 2.5 * len(images))
     grid = figure.subplots(len(images), 2, squeeze=False, width_ratios=[1, 1.7])
     for (left, right), image, row, name in zip(grid, images, probabilities, names, strict=True):
-        left.imshow(_shown(image))
+        left.imshow(as_rgb(image))
         left.set_axis_off()
         left.set_title(_short(name, 24), fontsize=TEXT)
         best = np.argsort(-row, kind="stable")[:top]
@@ -229,17 +208,6 @@ def predictions(images, probabilities, names):
         right.set_title("probability", fontsize=TEXT, loc="left")
         right.tick_params(length=0)
         right.spines[["top", "right", "bottom"]].set_visible(False)
-    return figure
-
-
-# ---- the style that all share
-
-
-def blank_figure(width, height):
-    """Make an empty figure [inches] that fits its parts together by itself."""
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # inches
-    FigureCanvasAgg(figure)
     return figure
 
 
@@ -279,13 +247,6 @@ def _zoomed(*curves):
     lowest = min(np.quantile(settled, 0.1), *[curve[-1] for curve in curves], values.max() - 1)
     low = max(0.0, lowest - 0.25 * (100 - lowest))
     return low, 100 + 0.03 * (100 - low)
-
-
-def _shown(image):
-    """Turn (C, H, W) uint8, or float in [-1, 1], to (H, W, 3) in [0, 1]."""
-    image = image / 255 if image.dtype == np.uint8 else np.clip((image + 1) / 2, 0, 1)
-    image = image.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
-    return image if image.shape[-1] == 3 else image[..., :1].repeat(3, axis=-1)
 
 
 def _short(name, length):

@@ -1,0 +1,61 @@
+"""The pictures; matplotlib's only place.
+
+Each function makes a `matplotlib.figure.Figure` of its own and touches nothing else (no pyplot, no
+settings), so that several threads may draw at once.
+"""
+
+from .heat import heatmaps
+from .lines import bars, lines
+from .patches import answers, patch_grid, patch_vector, tiles
+from .photos import looks, photograph, pictures
+from .product import product
+from .style import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    TEXT,
+    TITLE,
+    as_rgb,
+    blank_figure,
+    save,
+)
+from .tensors import tensors
+from .training import attention, confusion, curves, hardest, predictions
+
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PINK",
+    "RED",
+    "SKY",
+    "TEXT",
+    "TITLE",
+    "answers",
+    "as_rgb",
+    "attention",
+    "bars",
+    "blank_figure",
+    "confusion",
+    "curves",
+    "hardest",
+    "heatmaps",
+    "lines",
+    "looks",
+    "patch_grid",
+    "patch_vector",
+    "photograph",
+    "pictures",
+    "predictions",
+    "product",
+    "save",
+    "tensors",
+    "tiles",
+]

@@ -1,0 +1,40 @@
+"""One style for every picture: colours, sizes of letters, an empty figure, saving it."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..files import whole_file
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#666666"
+GREEN, PINK, SKY = "#009E73", "#CC79A7", "#56B4E9"
+COLOURS = (BLUE, RED, GREEN, ORANGE, PINK, SKY, GREY)
+LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (3, 5)))
+TEXT, TITLE = 13, 15  # points
+DPI = 120
+
+
+def save(figure, path):
+    """Write a figure whole or not at all; the name's ending (.png, .svg, .pdf) says in what form.
+
+    figure : what the functions below return
+    path : the file to write
+    """
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+
+
+def blank_figure(width, height):
+    """Make an empty figure [inches] that fits its parts together by itself."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # inches
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def as_rgb(image):
+    """Turn an image (C, H, W), uint8 or float in [-1, 1], to (H, W, 3) in [0, 1]."""
+    image = image / 255 if image.dtype == np.uint8 else np.clip((image + 1) / 2, 0, 1)
+    image = image.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
+    return image if image.shape[-1] == 3 else image[..., :1].repeat(3, axis=-1)
