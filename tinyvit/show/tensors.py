@@ -2,6 +2,7 @@
 
 from math import prod
 
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from .style import COLOURS, GREY, TEXT, blank_figure
@@ -10,8 +11,9 @@ SHEETS = 12  # of a stack, drawn one behind the other; more are told in words
 STEP = 0.055  # inches between two sheets
 THINNEST = 0.035  # inches: a vector must be seen
 LETTER = 0.60 * TEXT / 72  # inches that a letter of the caption takes
-LINE = 1.35 * TEXT / 72  # inches that a line of the caption takes
-GAP, MARGIN = 0.38, 0.25  # inches
+CAPTION = 3 * 1.35 * TEXT / 72  # inches that a caption of up to three lines takes
+HIGHEST = 2.6  # inches
+GAP, MARGIN = 0.25, 0.25  # inches
 
 
 def tensors(arrays, *, width=11.0, arrows=True):
@@ -27,97 +29,97 @@ def tensors(arrays, *, width=11.0, arrows=True):
     Returns the Figure.
     """
     shapes = {name: tuple(getattr(a, "shape", a)) for name, a in arrays.items()}
-    blocks = [_Block(name, shape) for name, shape in shapes.items()]
-    unit = min(
-        (width - 2 * MARGIN - block.depth) / max(block.columns, 1) for block in blocks
-    )  # inches a number
-    unit = min(unit, *(2.6 / block.rows for block in blocks))
-    lines = _in_lines(blocks, unit, width - 2 * MARGIN)
-    heights = [max(block.height(unit) for block in line) + 2 * LINE + GAP for line in lines]
+    room = width - 2 * MARGIN
+    unit = min(_largest_unit(shape, room) for shape in shapes.values())
+    colours = [COLOURS[n % (len(COLOURS) - 1)] for n in range(len(shapes))]
+    blocks = [
+        _Block(name, shape, unit, colour)
+        for (name, shape), colour in zip(shapes.items(), colours, strict=True)
+    ]
+    lines = _in_lines(blocks, room)
+    heights = [max(block.height for block in line) + CAPTION + GAP for line in lines]
     figure = blank_figure(width, sum(heights) + MARGIN)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(sum(heights) + MARGIN, 0))
+    axes.set(xlim=(0, width), ylim=(sum(heights) + MARGIN, 0))  # inches, from the upper left
     axes.set_axis_off()
     top = MARGIN
     for line, height in zip(lines, heights, strict=True):
-        spare = width - 2 * MARGIN - sum(block.width(unit) for block in line)
+        spare = room - sum(block.width for block in line)
         gap = min(spare / max(len(line) - 1, 1), 0.9)
-        left, middle = MARGIN, top + (height - 2 * LINE - GAP) / 2
-        for place, block in enumerate(line):
-            colour = COLOURS[blocks.index(block) % (len(COLOURS) - 1)]
-            block.draw(axes, left, middle, unit, colour)
-            axes.text(
-                *(left + block.width(unit) / 2, top + height - GAP - 2 * LINE + 0.06),
-                f"{block.name}\n{block.caption}",
-                **{"ha": "center", "va": "top", "fontsize": TEXT, "linespacing": 1.15},
-            )
-            right = left + (block.width(unit) + block.drawn_width(unit)) / 2
-            left += block.width(unit) + gap
-            if arrows and block is not blocks[-1] and place < len(line) - 1:
-                start = left + (line[place + 1].width(unit) - line[place + 1].drawn_width(unit)) / 2
-                axes.annotate(
-                    "",
-                    *((start - 0.05, middle), (right + 0.05, middle)),
-                    arrowprops={"arrowstyle": "-|>", "color": GREY, "linewidth": 1.4},
-                )
+        left, middle, ends = MARGIN, top + (height - CAPTION - GAP) / 2, []
+        for block in line:
+            ends.append(block.draw(axes, left, middle))
+            block.write(axes, left, top + height - GAP - CAPTION + 0.06)
+            left += block.width + gap
+        for (_, end), (start, _) in zip(ends, ends[1:] if arrows else [], strict=False):
+            style = {"arrowstyle": "-|>", "color": GREY, "linewidth": 1.4}
+            axes.annotate("", (start - 0.05, middle), (end + 0.05, middle), arrowprops=style)
         top += height
     return figure
 
 
 class _Block:
-    """One array: its size in numbers, and in inches once a number's length is known."""
+    """One array, all sizes in inches.
 
-    def __init__(self, name, shape):
-        self.name, self.caption = name, f"({', '.join(map(str, shape))})"
-        drawn = [1, 1, *shape]
-        self.rows, self.columns = drawn[-2:]
-        self.sheets = prod(drawn[:-2])
-        self.depth = (min(self.sheets, SHEETS) - 1) * STEP
+    unit : length of a number
+    """
 
-    def drawn_width(self, unit):
-        return max(self.columns * unit, THINNEST) + self.depth
+    def __init__(self, name, shape, unit, colour):
+        rows, columns = (1, 1, *shape)[-2:]
+        self.name, self.colour, self._sheets = name, colour, _sheets(shape)
+        self._size = max(columns * unit, THINNEST), max(rows * unit, THINNEST)
+        self._depth = _depth(shape)
+        self._words = f"{name}\n{shape}"
+        if self._sheets > SHEETS:
+            self._words += f"\n{SHEETS} of {self._sheets} sheets drawn"
+        letters = max(map(len, self._words.splitlines()))
+        self.width = max(self._size[0] + self._depth, letters * LETTER)
+        self.height = self._size[1] + self._depth
 
-    def width(self, unit):
-        letters = max(len(self.name), len(self.caption))
-        return max(self.drawn_width(unit), letters * LETTER)
-
-    def height(self, unit):
-        return max(self.rows * unit, THINNEST) + self.depth
-
-    def draw(self, axes, left, middle, unit, colour):
-        left += (self.width(unit) - self.drawn_width(unit)) / 2
-        top = middle - self.height(unit) / 2
-        size = max(self.columns * unit, THINNEST), max(self.rows * unit, THINNEST)
-        shown = min(self.sheets, SHEETS)
-        for sheet in reversed(range(shown)):  # the last sheet is the farthest
-            x, y = left + sheet * STEP, top + self.depth - sheet * STEP
-            strength = 0.9 - 0.5 * sheet / SHEETS
+    def draw(self, axes, left, middle):
+        """Draw the sheets; returns where they begin and end."""
+        left += (self.width - self._size[0] - self._depth) / 2
+        top = middle + self.height / 2 - self._size[1]
+        for sheet in reversed(range(min(self._sheets, SHEETS))):  # the last is the farthest
+            colour = _paler(self.colour, 0.1 + 0.5 * sheet / SHEETS)
             style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
-            axes.add_patch(Rectangle((x, y), *size, **style, alpha=None, zorder=2))
-            axes.add_patch(
-                Rectangle((x, y), *size, facecolor="white", alpha=1 - strength, zorder=2)
-            )
-        if self.sheets > SHEETS:
-            axes.text(
-                left + size[0] / 2,
-                top + self.depth + size[1] / 2,
-                f"x {self.sheets}",
-                ha="center",
-                va="center",
-                fontsize=TEXT,
-                color="white",
-                zorder=3,
-            )
+            place = left + sheet * STEP, top - sheet * STEP
+            axes.add_patch(Rectangle(place, *self._size, label=self.name, **style))
+        return left, left + self._size[0] + self._depth
+
+    def write(self, axes, left, top):
+        """Write name and shape below."""
+        style = {"ha": "center", "va": "top", "fontsize": TEXT, "linespacing": 1.15}
+        axes.text(left + self.width / 2, top, self._words, **style)
 
 
-def _in_lines(blocks, unit, width):
+def _sheets(shape):
+    return prod(shape[:-2])
+
+
+def _depth(shape):
+    return (min(_sheets(shape), SHEETS) - 1) * STEP
+
+
+def _largest_unit(shape, room):
+    """The longest that a number can be so that the block fits the line and is not too high."""
+    rows, columns = (1, 1, *shape)[-2:]
+    return min((room - _depth(shape)) / columns, HIGHEST / rows)
+
+
+def _paler(colour, share):
+    """Mix a colour with a share of white."""
+    return tuple((1 - share) * part + share for part in to_rgb(colour))
+
+
+def _in_lines(blocks, room):
+    """Break a row of blocks into lines, as words are."""
     lines, used = [[]], 0.0
     for block in blocks:
-        needed = block.width(unit) + GAP
-        if lines[-1] and used + needed - GAP > width:
+        if lines[-1] and used + block.width > room:
             lines.append([])
             used = 0.0
         lines[-1].append(block)
-        used += needed
+        used += block.width + GAP
     return lines
