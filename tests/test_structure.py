@@ -20,6 +20,7 @@ HEAVY = (
 OPTIONAL = {"cupyx", *HEAVY}
 AT_THE_TOP = {  # imported where they are used
     **{f"show.{path.stem}": {"matplotlib"} for path in (PACKAGE / "show").glob("*.py")},
+    "lessons.terminal": {"rich", "pygments"},
     "bench.torch_vit": {"torch"},
     "bench.torch_gpu": {"torch"},
     "bench.jax_vit": {"jax"},

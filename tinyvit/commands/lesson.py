@@ -42,7 +42,8 @@ def run(args):
     lesson = find_lesson(args.lesson)
 
     from ..lessons.audience import Script
-    from ..lessons.stepper import Terminal, play_through, step_through
+    from ..lessons.stepper import play_through, step_through
+    from ..lessons.terminal import Terminal
 
     terminal = Terminal(args.large)
     if args.no_pause:

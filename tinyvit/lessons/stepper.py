@@ -7,94 +7,7 @@ from .place import keep_place
 from .play import CellError, Play
 from .screen import Screen
 
-KEYS = "Enter {} · b back · r repeat · e edit · v variables · q quit"
-LARGE = 64  # columns of text for a projector: the terminal's letters can be made large
-
-
-class Terminal:
-    """What a lesson looks like in a terminal.
-
-    large : whether for a projector: a cell to a screen, short lines, room around
-    """
-
-    def __init__(self, large=False):
-        from rich.console import Console
-
-        self._console = Console(highlight=False, emoji=False)
-        self.large = large
-        if large:
-            self._console.width = min(LARGE, self._console.width)
-
-    def title(self, lesson, count):
-        """Name the lesson, before its first cell."""
-        from rich.text import Text
-
-        self._console.print(Text(f"{lesson.number} {lesson.stem}: {count} cells", style="bold"))
-
-    def cell(self, cell, source, number, count):
-        """Show a cell: text as it is meant, code with colours."""
-        from rich.markdown import Markdown
-        from rich.padding import Padding
-        from rich.syntax import Syntax
-
-        if self.large:
-            self._console.clear()
-        self._console.rule(f"cell {number + 1} of {count}", style="dim", align="right")
-        if cell.kind == "text":
-            shown = Markdown(source, code_theme="ansi_dark", justify="left")
-        else:
-            shown = Syntax(
-                source,
-                *("python",),
-                theme="ansi_dark",
-                background_color="default",
-                word_wrap=True,
-            )
-        self._console.print(Padding(shown, (1, 2)) if self.large else Padding(shown, (0, 1)))
-
-    def say(self, words):
-        """Print a line of the stepper's own."""
-        from rich.text import Text
-
-        self._console.print(Text(words, style="italic"))
-
-    def wrong(self, words):
-        """Print what went wrong."""
-        from rich.text import Text
-
-        self._console.print(Text(words, style="bold red"))
-
-    def variables(self, rows):
-        """Print a table of variables.
-
-        rows : (name, kind, shape or value)
-        """
-        from rich.table import Table
-
-        table = Table("variable", "what", "shape or value", box=None, padding=(0, 2, 0, 0))
-        for row in rows:
-            table.add_row(*row)
-        self._console.print(table)
-
-    def ask(self, words):
-        """Wait for a line; None at the end of the input, and at Ctrl-C."""
-        try:
-            return self._console.input(f"[bold]{words}[/bold] > ").strip()
-        except (EOFError, KeyboardInterrupt):
-            print()
-            return None
-
-    def ask_for_key(self, words):
-        """Wait for a line as `ask` does, and take the question away again."""
-        from rich.control import Control
-        from rich.segment import ControlType
-
-        key = self.ask(words)
-        if key is not None and self._console.is_terminal:
-            self._console.control(
-                Control((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
-            )
-        return key
+KEYS = "Enter {} · b back · r repeat · e edit · v vars · q quit"
 
 
 class Class(Script):
@@ -165,8 +78,8 @@ def step_through(lesson, terminal, start=0):
             ran = cell.kind == "text" and _run(play, number, terminal)
         show = True
         keep_place(name, number)
-        what = "runs it" if not ran else "next" if number + 1 < count else "ends the lesson"
-        own = " · o the lesson's own lines" if number in play.edited else ""
+        what = "runs it" if not ran else "next" if number + 1 < count else "ends it"
+        own = " · o original" if number in play.edited else ""
         key = terminal.ask_for_key(KEYS.format(what) + own)
         if key is None or key == "q":
             terminal.say(f"stopped at cell {number + 1} of {count}: tinyvit lesson {lesson.number}")
