@@ -354,6 +354,15 @@ def test_mnist_nowhere(places, monkeypatch):
     assert list((places / "here").iterdir()) == []  # no empty folder left behind
 
 
+def test_mnist_is_not_downloaded_where_it_should_not_be(places, monkeypatch):
+    monkeypatch.setattr(download, "download_mnist", None)  # a call would be a TypeError
+    with fails("mnist is in none of", str(places / "here/data/mnist"), "TINYVIT_DATA") as caught:
+        load_dataset("mnist", download=False)
+    assert one_line(caught)
+    save_four(places / "here" / "data" / "mnist", train=(4, 4, 4))
+    assert len(load_dataset("mnist", download=False).train_images) == 4
+
+
 @pytest.mark.skipif("TINYVIT_DATA" not in os.environ, reason="TINYVIT_DATA is not set")
 def test_real_mnist():
     mnist = load_dataset("mnist")

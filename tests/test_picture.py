@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tinyvit.data import load_dataset
 from tinyvit.errors import InputError
-from tinyvit.picture import ink_fraction, read_picture
+from tinyvit.picture import ink_fraction, lay_down, read_picture
 
 
 def drawn(width=400, height=300, pen=26):
@@ -198,3 +199,16 @@ def test_a_blank_picture_is_refused(tmp_path, size):
         paper = np.linspace(120, 220, 400) + rng.normal(0, 5, size)
         Image.fromarray(paper.astype(np.uint8)).save(tmp_path / "paper.jpg")
         assert "nothing is drawn" in errors_of(tmp_path / "paper.jpg")
+
+
+def test_other_digits_are_laid_down_as_a_drawing_of_them_is(tmp_path):
+    images = load_dataset("digits").test_images[:5]
+    laid = lay_down(images)
+    assert laid.shape == (5, 1, 28, 28) and laid.dtype == np.float32
+    assert laid.min() >= -1 and laid.max() == 1
+    for image, one in zip(images, laid, strict=True):
+        drawing = read(tmp_path, image[0])
+        assert np.corrcoef(one.ravel(), drawing.ravel())[0, 1] > 0.85
+        assert max(box((one[0] + 1) / 2)) == 20
+        np.testing.assert_allclose(centre((one[0] + 1) / 2), 14, atol=0.6)
+    assert lay_down(images, image_size=14, ink_fraction=0.5).shape == (5, 1, 14, 14)

@@ -74,6 +74,8 @@ ALLOWED = {
     "config": {"errors"},
     "params": {"backend"},
     "vit": {"ops", "backend"},
+    "stages": {"ops", "backend"},
+    "trace": {"backend", "config", "errors", "stages", "trace_table", "vit"},
     "gradcheck": set(),
     "kernels": {"augment", "backend", "errors", "ops", "params", "vit"},
     "models": {"augment", "config", "errors", "kernels", "ops", "params", "vit"},

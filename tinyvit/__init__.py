@@ -8,6 +8,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .config import ViTConfig
 from .gradcheck import check_backward
 from .params import init_params
+from .trace import trace
 from .vit import vit_backward, vit_forward
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "save_checkpoint",
     "to_device",
     "to_numpy",
+    "trace",
     "vit_backward",
     "vit_forward",
 ]

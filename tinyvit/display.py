@@ -6,14 +6,16 @@ from contextlib import nullcontext
 LINE_EVERY = 2.0  # seconds between two lines about epochs
 
 
-def make_console():
+def make_console(**options):
     """A place for tables and lines: what it is given is shown as it is, [brackets] and all.
+
+    options : of rich's Console: file, width; by itself it finds out both
 
     A closed pipe, as in `tinyvit summary digits | head`, is left to the command line.
     """
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(highlight=False, markup=False, emoji=False, **options)
     console.on_broken_pipe = _raise_again  # rich would end the process with status 1
     return console
 

@@ -49,6 +49,19 @@ def read_picture(path, image_size=28, channels=1, ink_fraction=20 / 28):
     return (pixels[None] / 127.5 - 1).astype(np.float32)
 
 
+def lay_down(images, image_size=28, ink_fraction=20 / 28):
+    """Lay digits of another data set down as the training images are, as `read_picture` does.
+
+    images : (n, 1, H, W) uint8, bright on dark
+    image_size : H = W of the model's images [pixels]
+    ink_fraction : longer side of the drawn thing / image_size
+
+    Returns (n, 1, image_size, image_size) float32 in [-1, 1].
+    """
+    inks = [_laid_down(image / 255, image_size, ink_fraction) for image in images[:, 0]]
+    return (2 * np.stack(inks)[:, None] - 1).astype(np.float32)
+
+
 def ink_fraction(images):
     """Measure how much of the picture the drawn things fill: 0.71 for MNIST, 1.0 for UCI's digits.
 

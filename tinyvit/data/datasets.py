@@ -88,13 +88,14 @@ def normalize(images):
     return images.astype(np.float32) / 127.5 - 1
 
 
-def load_dataset(name_or_path):
+def load_dataset(name_or_path, *, download=True):
     """Load a data set by its name, or from a folder that holds the four IDX files.
 
     name_or_path : "digits": 1,797 real digits of 8x8 pixels, which come with tinyvit;
         "mnist": 70,000 of 28x28, looked for in $TINYVIT_DATA, in data/mnist here and in
         the checkout, else downloaded to data/mnist here;
         or a folder of files named as MNIST's, with or without .gz
+    download : False takes "mnist" only from where it already is
 
     Returns a Dataset.
     Raises InputError where there is no such data set, a file is missing or damaged, or the files
@@ -105,7 +106,7 @@ def load_dataset(name_or_path):
         shipped = PACKAGE / "digits"
         return _load(name, shipped if shipped.is_dir() else CHECKOUT / "digits")
     if name == "mnist":
-        return _load(name, _mnist_folder())
+        return _load(name, _mnist_folder(download))
     if os.path.isdir(name):
         return _load(name, Path(name))
     close = difflib.get_close_matches(name.lower(), NAMES, n=1)
@@ -114,8 +115,8 @@ def load_dataset(name_or_path):
     raise InputError(f"no dataset '{name}': {hint}")
 
 
-def _mnist_folder():
-    """Find the folder of MNIST's files; download them where there is none."""
+def _mnist_folder(download):
+    """Find the folder of MNIST's files; where there is none, download them or say so."""
     download_to = Path.cwd() / "data" / "mnist"
     places = [download_to, CHECKOUT / "mnist"]
     if root := os.environ.get("TINYVIT_DATA"):
@@ -123,6 +124,11 @@ def _mnist_folder():
     for folder in places:
         if _holds_all(folder):
             return folder
+    if not download:
+        raise InputError(
+            f"mnist is in none of {', '.join(dict.fromkeys(map(str, places)))}: "
+            "set TINYVIT_DATA to the folder that holds it, or let it be downloaded"
+        )
 
     from .download import download_mnist  # here, as urllib is slow to import
 

@@ -4,9 +4,11 @@ Each function makes a `matplotlib.figure.Figure` of its own and touches nothing 
 settings), so that several threads may draw at once.
 """
 
+from .attention_maps import dots, maps_below
 from .heat import heatmaps
 from .lines import bars, lines
-from .patches import answers, patch_grid, patch_vector, tiles
+from .patches import answers, patch_grid, patch_places, patch_vector, tiles
+from .path import data_path
 from .photos import looks, photograph, pictures
 from .product import product
 from .style import (
@@ -45,11 +47,15 @@ __all__ = [
     "blank_figure",
     "confusion",
     "curves",
+    "data_path",
+    "dots",
     "hardest",
     "heatmaps",
     "lines",
     "looks",
+    "maps_below",
     "patch_grid",
+    "patch_places",
     "patch_vector",
     "photograph",
     "pictures",

@@ -43,7 +43,8 @@ def heatmaps(
     across = min(per_line, len(arrays))
     down = -(-len(arrays) // across)
     shape = max(_box(matrix) for matrix in arrays.values())
-    figure = blank_figure(11, down * (min(9.0 / across, 4.5) * shape + 1.2))
+    side = min(9.0 / across, 4.5)
+    figure = blank_figure(min(11.0, across * side + 2), down * (side * shape + 1.2))
     grid = figure.subplots(down, across, squeeze=False)
     for axes in grid.ravel()[len(arrays) :]:
         axes.set_axis_off()
@@ -102,7 +103,7 @@ def _write(axes, matrix, low, high, digits):
     for (row, column), value in np.ndenumerate(matrix):
         share = (value - low) / (high - low)
         dark = abs(share - 0.5) > 0.33 if low < 0 else share < 0.55
-        text = f"{value + 0.0:.{digits}f}"
+        text = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0: no "-0.00"
         axes.text(
             column,
             row,

@@ -2,9 +2,11 @@
 
 import numpy as np
 from matplotlib import cbook, colormaps
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, withStroke
 
 from ..backend import to_numpy
-from .style import ORANGE, TEXT, as_rgb, blank_figure
+from .style import TEXT, as_rgb, blank_figure
 
 
 def photograph(size=224):
@@ -37,7 +39,7 @@ def pictures(images, *, grid=None, per_line=4, height=3.2):
     Returns the Figure. Each title gets its image's shape beneath it.
     """
     images = {title: to_numpy(image) for title, image in images.items()}
-    figure, grid_of_axes = _lines_of(len(images), per_line, height, 0.75)
+    figure, grid_of_axes = _lines_of(len(images), per_line, height, 0.6)
     for axes, (title, image) in zip(grid_of_axes, images.items(), strict=False):
         axes.imshow(as_rgb(image))
         axes.set_title(f"{title}\n{tuple(map(int, image.shape))}", fontsize=TEXT)
@@ -77,9 +79,9 @@ def looks(image, maps, *, asking=None, per_line=4, height=2.7):
 
 
 def _frame(left, top, wide, tall):
-    from matplotlib.patches import Rectangle
-
-    style = {"fill": False, "edgecolor": ORANGE, "linewidth": 2.5}
+    """A frame that is seen on dark and on bright ground."""
+    edge = [withStroke(linewidth=5, foreground="black"), Normal()]
+    style = {"fill": False, "edgecolor": "white", "linewidth": 2.5, "path_effects": edge}
     return Rectangle((left - 0.5, top - 0.5), wide, tall, **style)
 
 

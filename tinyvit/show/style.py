@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..files import whole_file
@@ -38,3 +39,8 @@ def as_rgb(image):
     image = image / 255 if image.dtype == np.uint8 else np.clip((image + 1) / 2, 0, 1)
     image = image.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
     return image if image.shape[-1] == 3 else image[..., :1].repeat(3, axis=-1)
+
+
+def paler(colour, share):
+    """Mix a colour with a share of white; returns (red, green, blue) in [0, 1]."""
+    return tuple((1 - share) * part + share for part in to_rgb(colour))

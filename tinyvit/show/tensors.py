@@ -2,10 +2,9 @@
 
 from math import prod
 
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from .style import COLOURS, GREY, TEXT, blank_figure
+from .style import COLOURS, GREY, TEXT, blank_figure, paler
 
 SHEETS = 12  # of a stack, drawn one behind the other; more are told in words
 STEP = 0.055  # inches between two sheets
@@ -82,7 +81,7 @@ class _Block:
         left += (self.width - self._size[0] - self._depth) / 2
         top = middle + self.height / 2 - self._size[1]
         for sheet in reversed(range(min(self._sheets, SHEETS))):  # the last is the farthest
-            colour = _paler(self.colour, 0.1 + 0.5 * sheet / SHEETS)
+            colour = paler(self.colour, 0.1 + 0.5 * sheet / SHEETS)
             style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
             place = left + sheet * STEP, top - sheet * STEP
             axes.add_patch(Rectangle(place, *self._size, label=self.name, **style))
@@ -106,11 +105,6 @@ def _largest_unit(shape, room):
     """The longest that a number can be so that the block fits the line and is not too high."""
     rows, columns = (1, 1, *shape)[-2:]
     return min((room - _depth(shape)) / columns, HIGHEST / rows)
-
-
-def _paler(colour, share):
-    """Mix a colour with a share of white."""
-    return tuple((1 - share) * part + share for part in to_rgb(colour))
 
 
 def _in_lines(blocks, room):
