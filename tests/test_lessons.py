@@ -194,3 +194,20 @@ def test_cells_are_those_that_jupytext_sees(lesson):
 @pytest.mark.parametrize("name", ["4", "04", "layernorm", "04_layernorm", "04_layernorm.py"])
 def test_lessons_are_found_by_number_and_name(name):
     assert find_lesson(name).stem == "layernorm"
+
+
+@each_lesson
+def test_the_door_names_every_lesson_with_its_minutes_and_a_picture(lesson):
+    page = (REPO / "lessons" / "README.md").read_text("utf-8")
+    (row,) = [line for line in page.splitlines() if f"({lesson.path.name})" in line]
+    picture = f"pictures/{lesson.path.stem}.png"
+    assert f"[{lesson.number} {lesson.stem}]" in row and picture in row
+    assert f"| {re.match(r'[0-9]+', lesson.about)[0]} |" in row
+    assert (REPO / "lessons" / picture).exists()
+
+
+@each_lesson
+def test_the_teachers_page_plans_with_every_lesson(lesson):
+    page = (REPO / "lessons" / "TEACHING.md").read_text("utf-8")
+    plan = page[page.index("## Eight classes") :]
+    assert re.search(rf"(?<!\d){lesson.number} {lesson.stem}\b", plan)

@@ -1,6 +1,6 @@
 """Stages: the Vision Transformer once more, as a list of its smallest steps that have a name.
 
-Each is a forward/backward pair: the textbook's, or one of the six small ones at the end of this
+Each is a forward/backward pair: the textbook's, or one of the small ones at the end of this
 file, which `ops/attention.py`, `ops/block.py` and `vit.py` do in passing. Dropouts are left out.
 """
 
