@@ -49,8 +49,8 @@ def run(args):
     if args.no_pause:
         return play_through(lesson, terminal, Script())
     place = read_places().get(lesson.path.stem)
-    start = place if isinstance(place, int) and not args.restart else 0
-    return step_through(lesson, terminal, max(start, 0))
+    start = 0 if place in (None, "done") or args.restart else place
+    return step_through(lesson, terminal, start)
 
 
 def _list():

@@ -20,10 +20,10 @@ def read_places():
     A file that is missing or damaged is the same as none; "last" names the lesson used last.
     """
     try:
-        places = json.loads(places_file().read_text("utf-8"))
-    except (OSError, ValueError):
+        places = dict(json.loads(places_file().read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         return {}
-    return places if isinstance(places, dict) else {}
+    return {name: place for name, place in places.items() if name == "last" or _is_place(place)}
 
 
 def keep_place(lesson, place):
@@ -38,3 +38,7 @@ def keep_place(lesson, place):
         places = read_places() | {lesson: place, "last": lesson}
         with whole_file(path) as temporary:
             temporary.write_text(json.dumps(places, indent=2) + "\n", "utf-8")
+
+
+def _is_place(place):
+    return place == "done" or (type(place) is int and place >= 0)
