@@ -125,5 +125,7 @@ def test_what_cannot_be_done_is_said_in_one_line(shelf, capsys, words, message):
 
 def test_no_jupytext(shelf, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "jupytext", None)
-    assert "pip install 'tinyvit[lessons]'" in fails(capsys, "3", "--notebook", "here")
+    assert "notebooks need jupytext: pip install jupytext" in fails(
+        capsys, "3", "--notebook", "here"
+    )
     assert not (shelf / "here").exists()

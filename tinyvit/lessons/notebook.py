@@ -17,9 +17,7 @@ def write_notebook(lesson, folder):
     try:
         import jupytext
     except ModuleNotFoundError:
-        raise InputError(
-            "notebooks need jupytext: pip install 'tinyvit[lessons]' (or jupytext alone)"
-        ) from None
+        raise InputError("notebooks need jupytext: pip install jupytext") from None
     notebook = jupytext.read(lesson.path, fmt="py:percent")
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata["kernelspec"] = kernel

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..files import whole_file
 from .play import Play
 
+INCH = 72  # pixels of a page's figure: the widest, 11 inches, fill the page
 STYLE = """\
 :root { font-size: SIZEpx; }
 body { margin: 0 auto; padding: 0 1rem 3rem; max-width: 50rem; background: white; color: #222;
@@ -23,7 +24,7 @@ pre code { font-size: inherit; }
 .code pre { background: #f5f7f9; border-left: 4px solid #0072B2; margin-bottom: 0; }
 .output pre { border: 1px solid #ddd; border-left: 4px solid #999; margin-top: 0; }
 .figure { overflow-x: auto; margin: 0.9rem 0; }
-.figure img { display: block; width: 100%; min-width: 36rem; height: auto; }
+.figure img { display: block; height: auto; min-width: min(36rem, var(--width)); }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 td, th { border-bottom: 1px solid #ddd; padding: 0.3rem 0.7rem 0.3rem 0; text-align: left; }
 nav { display: flex; justify-content: space-between; gap: 1rem; margin: 1rem 0; }
@@ -75,7 +76,10 @@ class Paper:
         file = io.BytesIO()
         drawing.savefig(file, format="png")
         data = base64.b64encode(file.getvalue()).decode()
-        image = f'<img alt="figure {html.escape(name)}" src="data:image/png;base64,{data}">'
+        width = round(INCH * drawing.get_size_inches()[0])
+        style = f"--width: {width}px; width: min(100%, {width}px)"
+        source = f"data:image/png;base64,{data}"
+        image = f'<img alt="figure {html.escape(name)}" style="{style}" src="{source}">'
         part = f'<div class="figure">{image}</div>'
         if name in self._places:
             self._parts[self._places[name]] = part
