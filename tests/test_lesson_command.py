@@ -43,7 +43,7 @@ def fails(capsys, *words):
 def test_the_list_says_where_one_stopped(shelf, capsys):
     assert main(["lesson"]) == 0
     out = capsys.readouterr().out
-    assert "3  small  Small: a lesson for a test" in out and "begin with: tinyvit lesson 0" in out
+    assert "3  small  a lesson for a test" in out and "begin with: tinyvit lesson 0" in out
     place.keep_place("03_small", 1)
     assert main(["lesson"]) == 0
     out = capsys.readouterr().out

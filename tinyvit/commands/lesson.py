@@ -61,7 +61,8 @@ def _list():
     for lesson in all_lessons():
         place = places.get(lesson.path.stem)
         mark = "✓ done" if place == "done" else f"at cell {place + 1}" if place else ""
-        table.add_row(f"{lesson.number:2}", lesson.stem, lesson.title, mark)
+        about = lesson.title.partition(": ")[2] or lesson.title
+        table.add_row(f"{lesson.number:2}", lesson.stem, about, mark)
     console = make_console()
     console.print(table)
     last = places.get("last")

@@ -55,7 +55,8 @@ class Terminal:
                 background_color="default",
                 word_wrap=True,
             )
-        self._console.print(Padding(shown, (1, 2)) if self.large else Padding(shown, (0, 1)))
+        below = int(cell.kind == "code")  # a line between the code and what it prints
+        self._console.print(Padding(shown, (1, 2) if self.large else (0, 1, below, 1)))
 
     def say(self, words):
         """Print a line of the stepper's own."""
