@@ -93,8 +93,8 @@ def test_it_goes_on_where_one_stopped_or_begins_again(shelf, capsys, monkeypatch
     assert "stopped at cell 1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kept", [99, -1, True, 1.5, "half"])
-def test_a_place_that_is_none_begins_somewhere(shelf, capsys, monkeypatch, kept):
+@pytest.mark.parametrize("kept, cell", [(99, 2), (-1, 1), (True, 1), (1.5, 1), ("half", 1)])
+def test_a_place_that_is_none_begins_somewhere(shelf, capsys, monkeypatch, kept, cell):
     monkeypatch.setattr("builtins.input", lambda *_: "q")
     place.keep_place("03_small", kept)
     assert main(["lesson"]) == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny import REPO, environment
 
-from tinyvit.lessons.audience import Script
+from tinyvit.lessons.audience import Script, before
 from tinyvit.lessons.cells import read_cells
 from tinyvit.lessons.notebook import write_notebook
 from tinyvit.lessons.play import Play
@@ -115,10 +115,11 @@ def test_promised_shapes_are_read():
 @pytest.mark.slow
 @each_lesson
 def test_shapes_in_comments_are_those_of_the_arrays(lesson, tmp_path, capsys):
-    play = Play(lesson, Script(tmp_path))
+    play = Play(lesson)
     seen = 0
     for number, cell in enumerate(play.cells):
-        play.run(number)
+        with before(Script(tmp_path)):
+            play.run(number)
         if cell.kind == "code":
             values = play.variables(number + 1)
             for name, shape in promised_shapes(cell.source):

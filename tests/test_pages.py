@@ -27,7 +27,7 @@ TEXT = """\
 # %%
 from tinyvit import show
 from tinyvit.lessons import figure, predict
-print("1 < 2")
+print("1 <b> 2")
 
 # %%
 print("first")
@@ -66,7 +66,7 @@ def test_a_page_holds_text_code_output_and_figures_in_their_order(lesson, tmp_pa
     assert path == tmp_path / "pages" / "03_small.html"
     text = path.read_text("utf-8")
     page = Page(text)
-    pieces = ["a < b", "y = x & 1", "1 < 2", "first", "second", "? what?\n  it is: (1, 2)"]
+    pieces = ["a < b", "y = x & 1", "1 <b> 2", "first", "second", "? what?\n  it is: (1, 2)"]
     places = [page.text.index(piece) for piece in pieces]
     assert places == sorted(places)
     images = [attributes for tag, attributes in page.tags if tag == "img"]

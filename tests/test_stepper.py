@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tiny import REPO
 
+from tinyvit import show
 from tinyvit.lessons import audience, place
 from tinyvit.lessons.edit import edit
 from tinyvit.lessons.play import CellError, Play
@@ -96,10 +97,14 @@ def test_back_and_repeat_run_from_the_same_variables(lesson, capsys):
 def test_quitting_keeps_the_place_and_coming_back_runs_what_was_before(lesson, capsys):
     step_through(lesson, Typed("", "", "", "q"))
     assert place.read_places()["03_small"] == 2
-    terminal = Typed("", "q")
-    step_through(lesson, terminal, start=2)
-    assert terminal.said("cell") == [2]
-    assert capsys.readouterr().out == "x is [1, 2]\n"
+    terminal = Typed("q")
+    step_through(lesson, terminal, start=4)
+    assert terminal.said("cell") == [4] and len(terminal.said("ask")) == 1  # the question is not
+    assert capsys.readouterr().out == ""  # nothing of cells 1 to 4 is seen
+    terminal = Typed("b", "", "two", "r", "2", "q")
+    step_through(lesson, terminal, start=4)
+    assert terminal.said("cell") == [4, 3]
+    assert capsys.readouterr().out == "? how long is x?\n  it is: 2\n" * 2
 
 
 def test_the_end_of_the_input_quits(lesson):
@@ -174,6 +179,16 @@ def test_figures_go_to_a_page_that_shows_the_latest(lesson, monkeypatch, capsys)
     assert capsys.readouterr().out.count("open figures/latest.html in a browser") == 1
 
 
+def test_a_picture_that_changes_is_told_of_once(tmp_path, capsys):
+    drawings = [show.bars({"a": value}) for value in (1.0, 2.0)]
+    with audience.before(audience.Script(tmp_path)):
+        for drawing in drawings:
+            audience.figure(drawing, "03_a")
+    assert capsys.readouterr().out == f"[figure: {tmp_path / '03_a.png'}]\n"
+    show.save(drawings[1], tmp_path / "second.png")
+    assert (tmp_path / "03_a.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
 def test_a_damaged_place_is_no_place(lesson):
     file = place.places_file()
     file.parent.mkdir()
@@ -192,7 +207,7 @@ def test_no_place_is_kept_where_nothing_can_be_written(lesson, monkeypatch):
 
 
 def test_a_failing_cell_leaves_no_variables_behind(lesson):
-    play = Play(lesson, audience.Script())
+    play = Play(lesson)
     for number in range(2):
         play.run(number)
     play.edited[2] = "z = 1\nx = nothing"

@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from ..files import whole_file
+from .audience import before
 from .play import Play
 
 INCH = 72  # pixels of a page's figure: the widest, 11 inches, fill the page
@@ -135,9 +136,9 @@ def _cells(lesson):
 
     markdown, colours = MarkdownIt("commonmark").enable("table"), HtmlFormatter(noclasses=True)
     paper = Paper()
-    play = Play(lesson, paper)
+    play = Play(lesson)
     for number, cell in enumerate(play.cells):
-        with paper.listening():
+        with paper.listening(), before(paper):
             play.run(number)
         if cell.kind == "text":
             yield f'<section class="text">\n{markdown.render(cell.source)}</section>'

@@ -2,7 +2,6 @@
 
 import contextlib
 import linecache
-import sys
 import traceback
 import types
 
@@ -21,16 +20,13 @@ class Play:
     again, or an edited version of it, gives what it would have given the first time.
 
     lesson : `Lesson`
-    audience : who sees the figures and answers the questions
     """
 
-    def __init__(self, lesson, audience):
-        self.lesson, self.audience = lesson, audience
+    def __init__(self, lesson):
         self.cells = read_cells(lesson.path.read_text("utf-8"))
         self._name = str(lesson.path)
-        self._module = types.ModuleType("__main__")
-        self._module.__file__ = self._name
-        self._before = {0: dict(vars(self._module))}  # the variables before a cell
+        self._names = {"__name__": "__main__", "__file__": self._name}
+        self._before = {0: dict(self._names)}  # the variables before a cell
         self.edited = {}  # cell's number -> its new source
 
     def source(self, number):
@@ -44,16 +40,14 @@ class Play:
 
         Raises CellError when its code raises.
         """
-        start = self._before[number]
-        names = vars(self._module)
-        names.clear()
-        names.update(start)
+        self._names.clear()
+        self._names.update(self._before[number])
         if self.cells[number].kind == "code":
             try:
                 self._execute(number)
             except (Exception, SystemExit) as error:
                 raise CellError(self._explain(number, error)) from error
-        self._before[number + 1] = dict(names)
+        self._before[number + 1] = dict(self._names)
 
     def run_before(self, number):
         """Run all cells before one that have not run yet, with nothing printed or shown.
@@ -83,14 +77,7 @@ class Play:
             linecache.cache[name] = len(source), None, lines, name
         else:
             source = "\n" * (self.cells[number].line - 1) + source
-        code = compile(source, name, "exec", dont_inherit=True)
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = self._module
-        try:
-            with before(self.audience):
-                exec(code, vars(self._module))
-        finally:
-            sys.modules["__main__"] = main
+        exec(compile(source, name, "exec", dont_inherit=True), self._names)
 
     def _explain(self, number, error):
         """Say in which line of the lesson it happened, and what."""

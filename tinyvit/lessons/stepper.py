@@ -1,7 +1,7 @@
 """A lesson in the terminal, step by step: for a class at a projector, or alone at a desk."""
 
 from ..errors import InputError
-from .audience import Script
+from .audience import Script, before
 from .edit import edit
 from .place import keep_place
 from .play import CellError, Play
@@ -33,14 +33,19 @@ class Class(Script):
 def play_through(lesson, terminal, audience):
     """Show and run a lesson from its first cell to its last without waiting.
 
+    lesson : `Lesson`
+    terminal : `Terminal`
+    audience : who sees the figures
+
     Returns the exit status: 1 when a cell failed.
     """
-    play = Play(lesson, audience)
+    play = Play(lesson)
     terminal.title(lesson, len(play.cells))
     for number, cell in enumerate(play.cells):
         terminal.cell(cell, cell.source, number, len(play.cells))
         try:
-            play.run(number)
+            with before(audience):
+                play.run(number)
         except CellError as error:
             terminal.wrong(str(error))
             return 1
@@ -58,7 +63,12 @@ def step_through(lesson, terminal, start=0):
 
     Returns the exit status.
     """
-    play = Play(lesson, Class(terminal))
+    with before(Class(terminal)):
+        return _step_through(lesson, terminal, start)
+
+
+def _step_through(lesson, terminal, start):
+    play = Play(lesson)
     count = len(play.cells)
     number = min(start, count - 1)
     terminal.title(lesson, count)
