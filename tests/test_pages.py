@@ -4,12 +4,15 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 
 import pytest
 from tiny import environment
 
+from tinyvit import show
 from tinyvit.lessons.page import write_pages
+from tinyvit.lessons.screen import Screen
 from tinyvit.lessons.shelf import Lesson, all_lessons
 
 TEXT = """\
@@ -159,3 +162,22 @@ def test_in_a_browser(pages, browser, stem, width):
     if stem != "index":
         assert seen["figures"] == seen["images"] >= 1
         assert seen["code"] >= 5
+
+
+@pytest.mark.slow
+def test_the_page_of_the_latest_figure_follows(browser, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tinyvit.lessons.screen._has_a_display", lambda: False)
+    screen = Screen(tmp_path)
+    for name, width in (("first", 6), ("second", 9)):
+        show.save(show.blank_figure(width, 4), tmp_path / f"{name}.png")
+    screen.show(tmp_path / "first.png")
+    browser.get((tmp_path / "latest.html").as_uri())
+    width = "return document.images[0].naturalWidth"
+    assert browser.execute_script(width) == 6 * show.DPI
+    screen.show(tmp_path / "second.png")
+    for _ in range(50):
+        if browser.execute_script(width) == 9 * show.DPI:
+            break
+        time.sleep(0.1)
+    assert browser.execute_script(width) == 9 * show.DPI
+    assert browser.get_log("browser") == []

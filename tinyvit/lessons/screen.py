@@ -5,6 +5,8 @@ import shutil
 import sys
 import webbrowser
 
+from ..files import whole_file
+
 PAGE = """\
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>tinyvit: the figure</title>
@@ -37,15 +39,12 @@ class Screen:
 
         path : of the picture, in the folder
         """
-        part = self._folder / ".latest.part.png"
-        shutil.copyfile(path, part)
-        os.replace(part, self._folder / "latest.png")
+        with whole_file(self._folder / "latest.png") as temporary:
+            shutil.copyfile(path, temporary)
         if not self._opened:
             page = self._folder / "latest.html"
             page.write_text(PAGE, "utf-8")
-            if _has_a_display():
-                webbrowser.open(page.resolve().as_uri())
-            else:
+            if not (_has_a_display() and webbrowser.open(page.resolve().as_uri())):
                 print(f"[open {page} in a browser: it always shows the latest figure]")
         self._opened = True
 

@@ -14,6 +14,7 @@ from .product import product
 from .style import (
     BLUE,
     COLOURS,
+    DPI,
     GREEN,
     GREY,
     ORANGE,
@@ -32,6 +33,7 @@ from .training import attention, confusion, curves, hardest, predictions
 __all__ = [
     "BLUE",
     "COLOURS",
+    "DPI",
     "GREEN",
     "GREY",
     "ORANGE",
