@@ -41,8 +41,9 @@ print(f"spreads: {spread.min():.2f} to {spread.max():.2f}")
 #     xhat = (x - mean) / sqrt(var + eps)
 #     out  = weight * xhat + bias
 #
-# `mean` and `var` are those of the D features of one token. `weight` (the gain) and `bias` (the shift) are learned: one number a feature, the same for every
-# token. They start as 1 and 0. `eps` keeps a patch of one colour from dividing by zero.
+# `mean` and `var` are those of the D features of one token. `weight` (the gain) and `bias` (the
+# shift) are learned: one number a feature, the same for every token. They start as 1 and 0. `eps`
+# keeps a patch of one colour from dividing by zero.
 
 # %%
 D = x.shape[-1]
@@ -99,8 +100,8 @@ predict(
 print(f"stretching a whole token: at most {stretch.max():.0e} of dx")
 
 # %% [markdown]
-# What each term removes is seen best on four small tokens. In each line: what is left of the gradient
-# along a shift, and along a stretch.
+# What each term removes is seen best on four small tokens. In each line: what is left of the
+# gradient along a shift, and along a stretch.
 
 # %%
 small = rng.standard_normal((4, 6))  # (4, 6), four tokens
@@ -122,8 +123,8 @@ figure(
 # %% [markdown]
 # ## The gradient check
 #
-# Is the backward right? Move each number of each input a little, see how the loss moves, and compare.
-# Lesson 11 is about this; until then: below 1e-7 is right.
+# Is the backward right? Move each number of each input a little, see how the loss moves, and
+# compare. Lesson 11 is about this; until then: below 1e-7 is right.
 
 # %%
 gain = rng.standard_normal(6)  # (6,)

@@ -3,9 +3,9 @@
 #
 # *40 minutes · needs lessons 2, 4 and 5 · 多头自注意力 multi-head self-attention*
 #
-# Up to here each token was alone. Attention is the one step of a Vision Transformer in which tokens
-# meet: each one asks all others, and takes a mix of what they have. First one head, then twelve; then
-# the way back, number by number; then where a head looks in a photograph.
+# Up to here each token was alone. Attention is the one step of a Vision Transformer in which
+# tokens meet: each one asks all others, and takes a mix of what they have. First one head, then
+# twelve; then the way back, number by number; then where a head looks in a photograph.
 
 # %%
 import numpy as np
@@ -81,9 +81,9 @@ print(f"{context0.shape = }")
 # %% [markdown]
 # ## Then twelve
 #
-# *Said in many texts: "q, k, v of one head are 197 x 64 when there are 12 heads, as 768 / 12 = 64;
-# put side by side again they are 197 x 768." Right.* Twelve heads are not twelve times the work: each
-# has a twelfth of the width. They are one matrix product, cut into heads by a reshape.
+# *Said in many texts: "q, k, v of one head are 197 x 64 when there are 12 heads, as 768 / 12 =
+# 64; put side by side again they are 197 x 768." Right.* Twelve heads are not twelve times the
+# work: each has a twelfth of the width. They are one matrix product, cut into heads by a reshape.
 
 # %%
 qkv = x @ qkv_weight.T  # (1, 197, 2304)
@@ -99,8 +99,9 @@ proj_weight = rng.standard_normal((D, D)) * D**-0.5  # (768, 768)
 out = joined @ proj_weight.T  # (1, 197, 768)
 
 # %% [markdown]
-# The last line is a linear layer over all heads' contexts: only here do the heads meet. The library's
-# `attention_forward` does the same and keeps q, k, v, attn and context in its cache, to be looked at.
+# The last line is a linear layer over all heads' contexts: only here do the heads meet. The
+# library's `attention_forward` does the same and keeps q, k, v, attn and context in its cache, to
+# be looked at.
 
 # %%
 zeros = np.zeros(D)  # (768,)
@@ -117,9 +118,9 @@ figure(show.tensors(arrays, arrows=False), "06_shapes")
 # %% [markdown]
 # ## Everyone with everyone, at a price
 #
-# *Said in many texts: "self-attention relates every patch to every other, at any distance." Right:*
-# no share is zero, however far apart two patches are. *The price is N squared.* An image twice as wide
-# and twice as high has four times the patches, and nearly sixteen times the pairs.
+# *Said in many texts: "self-attention relates every patch to every other, at any distance."
+# Right:* no share is zero, however far apart two patches are. *The price is N squared.* An image
+# twice as wide and twice as high has four times the patches, and nearly sixteen times the pairs.
 
 # %%
 N = attn.shape[-1]
@@ -184,10 +185,10 @@ for place, axes in enumerate(canvas.subplots(1, 3)):
 figure(canvas, "06_scale")
 
 # %% [markdown]
-# *Said in many texts: "the scores are divided by sqrt(d_k)." Right, and this is why.* (`d_k` is the
-# same d: the length of q and of k in one head.) Without it, at d = 64, a row looks at two or three tokens
-# before anything is learned, and the scores of most others get practically no gradient: they cannot learn to
-# be looked at.
+# *Said in many texts: "the scores are divided by sqrt(d_k)." Right, and this is why.* (`d_k` is
+# the same d: the length of q and of k in one head.) Without it, at d = 64, a row looks at two or
+# three tokens before anything is learned, and the scores of most others get practically no
+# gradient: they cannot learn to be looked at.
 
 # %% [markdown]
 # ## Backward
@@ -274,10 +275,11 @@ print(tinyvit.check_backward(attention_forward, attention_backward, args))
 # %% [markdown]
 # ## Where a head looks
 #
-# Our weights are random: no training has told these heads what to look for. So we also make a head by
-# hand, with one task: **look at patches of like colours.** Query and key are both the patch itself,
-# minus the mean patch, so the weights are the identity matrix and the bias takes the mean away. Two patches
-# that differ from the mean in the same way get a high score. The value is the patch, too.
+# Our weights are random: no training has told these heads what to look for. So we also make a
+# head by hand, with one task: **look at patches of like colours.** Query and key are both the
+# patch itself, minus the mean patch, so the weights are the identity matrix and the bias takes
+# the mean away. Two patches that differ from the mean in the same way get a high score. The value
+# is the patch, too.
 
 # %%
 mean = patches.mean(axis=(0, 1))  # (768,)
@@ -304,10 +306,10 @@ print(f"an even share is 1 / 196 = {1 / 196:.1%}")
 
 # %% [markdown]
 # The framed patch asks. Bright is where it looks; each map is scaled to its largest share. The
-# untrained head has its favourites, too, but they mean nothing. The head made by hand finds faces from
-# a face, sky from sky, dark cloth from dark cloth. And the red stripe of the flag finds the coat. Why?
-# A product is not a distance: both have less green and less blue than the mean patch, and that is
-# enough.
+# untrained head has its favourites, too, but they mean nothing. The head made by hand finds faces
+# from a face, sky from sky, dark cloth from dark cloth. And the red stripe of the flag finds the
+# coat. Why? A product is not a distance: both have less green and less blue than the mean patch,
+# and that is enough.
 
 # %%
 planes = (patches[0] - mean).reshape(196, 3, 256)  # (196, 3, 256)
@@ -320,10 +322,10 @@ for what, (row, column) in places.items():
 # %% [markdown]
 # ## What a head hands on
 #
-# The head's output is again 768 numbers a token. As its values are the patches, we can look at it: lay
-# the patches back, and see each one replaced by the mix of those it looks at. At a lower temperature
-# it looks at fewer. At the lowest, part of the sky takes the badge of the cap, which is so bright that
-# its product with the sky is larger than the sky's with itself.
+# The head's output is again 768 numbers a token. As its values are the patches, we can look at
+# it: lay the patches back, and see each one replaced by the mix of those it looks at. At a lower
+# temperature it looks at fewer. At the lowest, part of the sky takes the badge of the cap, which
+# is so bright that its product with the sky is larger than the sky's with itself.
 
 # %%
 shown = {"image": images[0]}
@@ -335,8 +337,8 @@ for T in (3, 1, 0.3):
 figure(show.pictures(shown, height=2.55), "06_mixed")
 
 # %% [markdown]
-# **What to keep.** Scores, shares, a mix of values: two matrix products and a softmax, in each head
-# with a part of the width. Every token meets every other, at a price of N squared. Dividing by sqrt(d)
-# keeps the softmax able to learn. The way back uses the same matrices, transposed.
+# **What to keep.** Scores, shares, a mix of values: two matrix products and a softmax, in each
+# head with a part of the width. Every token meets every other, at a price of N squared. Dividing
+# by sqrt(d) keeps the softmax able to learn. The way back uses the same matrices, transposed.
 #
 # Next: `07_gelu`, the bend between the two layers of the MLP.

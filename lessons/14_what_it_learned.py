@@ -4,9 +4,9 @@
 # *40 minutes · needs lessons 3, 6 and 13 · 位置编码 position embedding, 分类标记 class token*
 #
 # Nobody told the model what an edge is, which patches are neighbours, or where to look. We open a
-# trained one and see what it found out. Each picture gets a measurement beside it, and each measurement
-# something to compare with: the same model before training, an even share, plain ink. A picture alone
-# is easily believed.
+# trained one and see what it found out. Each picture gets a measurement beside it, and each
+# measurement something to compare with: the same model before training, an even share, plain ink.
+# A picture alone is easily believed.
 
 # %%
 import numpy as np
@@ -44,10 +44,10 @@ print(f"{side} x {side} = {side * side} patches of 4 x 4 pixels, 64 features")
 # %% [markdown]
 # ## The images
 #
-# MNIST's test images, where its files are on this machine already: in the folder that `TINYVIT_DATA`
-# names, or in `data/mnist`. (`tinyvit.data.load_dataset("mnist")` fetches them there, 11 MB.) If not:
-# the small digits that come with tinyvit, by other people, laid down as MNIST's are. The model has
-# never seen such digits, and is less often right.
+# MNIST's test images, where its files are on this machine already: in the folder that
+# `TINYVIT_DATA` names, or in `data/mnist`. (`tinyvit.data.load_dataset("mnist")` fetches them
+# there, 11 MB.) If not: the small digits that come with tinyvit, by other people, laid down as
+# MNIST's are. The model has never seen such digits, and is less often right.
 
 # %%
 try:
@@ -71,8 +71,8 @@ print(f"right: {(answers == labels).mean():.1%} of these {len(labels)}")
 # began as noise. Many texts show beautiful trained filters; let us look at ours, and measure two
 # things:
 #
-# * how much of them is still the start. We fit `after = factor * start + added`: the factor is what is
-#   left of the start, and `added` is what training put on top;
+# * how much of them is still the start. We fit `after = factor * start + added`: the factor is
+#   what is left of the start, and `added` is what training put on top;
 # * how alike neighbouring weights of a filter are: a correlation. In noise it is near 0.
 
 
@@ -108,20 +108,20 @@ grids = {title: them.reshape(8, 8, 4, 4) for title, them in drawn.items()}
 figure(show.tiles(grids, unit="weight"), "14_filters")
 
 # %% [markdown]
-# After training the filters still look like noise. They can afford it: the random filters keep all 16
-# pixels of a patch, and the blocks can work with that. But what training *added* is no noise: neighbouring weights go
-# together, as in strokes and edges. (In a large ViT, training reaches further: the paper draws the
-# principal components of ViT-L/32's filters, and these are smooth. arXiv 2010.11929, section 4.5 and
-# figure 7, left.)
+# After training the filters still look like noise. They can afford it: the random filters keep
+# all 16 pixels of a patch, and the blocks can work with that. But what training *added* is no
+# noise: neighbouring weights go together, as in strokes and edges. (In a large ViT, training
+# reaches further: the paper draws the principal components of ViT-L/32's filters, and these are
+# smooth. arXiv 2010.11929, section 4.5 and figure 7, left.)
 
 # %% [markdown]
 # ## Positions
 #
-# `pos_embed` gives each place 64 numbers. Nobody said which places are neighbours. If the model has
-# found out, neighbours have similar rows: a large cosine. In the paper's figure 7 (centre) they have.
-# In its authors' code (google-research/vision_transformer) the table starts near zero, with a spread of
-# 0.02. Ours starts with random numbers of spread 0.5 (`init_params` says why), so we look at the whole
-# table, and at what training added.
+# `pos_embed` gives each place 64 numbers. Nobody said which places are neighbours. If the model
+# has found out, neighbours have similar rows: a large cosine. In the paper's figure 7 (centre)
+# they have. In its authors' code (google-research/vision_transformer) the table starts near zero,
+# with a spread of 0.02. Ours starts with random numbers of spread 0.5 (`init_params` says why),
+# so we look at the whole table, and at what training added.
 
 
 # %%
@@ -157,12 +157,12 @@ figure(show.tiles(grids, **words), "14_positions")
 # %% [markdown]
 # ## How far heads look
 #
-# *Said in many texts: "self-attention relates every patch to every other, at any distance; attention
-# distance by layer shows heads that stay local."* The first half is right (lesson 6). The second half
-# is a finding about one model: ViT-L/16 has heads in its low layers that stay local beside others that
-# look at most of the image, and the distance grows with depth (arXiv 2010.11929, section 4.5 and
-# appendix D.7). Is it so in ours? For each head: the mean distance between the asking and the looked-at
-# patch, weighted by attention.
+# *Said in many texts: "self-attention relates every patch to every other, at any distance;
+# attention distance by layer shows heads that stay local."* The first half is right (lesson 6).
+# The second half is a finding about one model: ViT-L/16 has heads in its low layers that stay
+# local beside others that look at most of the image, and the distance grows with depth (arXiv
+# 2010.11929, section 4.5 and appendix D.7). Is it so in ours? For each head: the mean distance
+# between the asking and the looked-at patch, weighted by attention.
 
 # %%
 layers = range(config.depth)
@@ -180,8 +180,8 @@ for i in layers:
     print(f"{i:5}   {np.sort(after[i]).round(1)}")
 
 # %% [markdown]
-# To see that the measure would find a local head, we make one: its attention falls off with the square
-# of the distance.
+# To see that the measure would find a local head, we make one: its attention falls off with the
+# square of the distance.
 
 # %%
 local = even.copy()  # (1, 1, 50, 50)
@@ -205,9 +205,9 @@ print(f"the block that looks farthest on average: {farthest}")
 # %% [markdown]
 # ## Where it looks: rollout
 #
-# The class token of the last block looks at *tokens*, and these have looked around themselves, five
-# times. Attention rollout follows the way back to the patches: the matrices of all blocks, multiplied,
-# each with half of the identity for the residual connection.
+# The class token of the last block looks at *tokens*, and these have looked around themselves,
+# five times. Attention rollout follows the way back to the patches: the matrices of all blocks,
+# multiplied, each with half of the identity for the residual connection.
 #
 #     A_l     = 0.5 * (mean of attn_l over its heads) + 0.5 * I
 #     rollout = A_6 @ ... @ A_2 @ A_1
@@ -226,8 +226,8 @@ print(f"{rollout.shape = }; of the class token's row: {by_rollout.shape}")
 # ## The other way: the gradient
 #
 # Backward knows more than attention does: values, MLPs, everything. `vit_backward` goes on to the
-# pixels: `dimages` tells how the score of the answer moves with each pixel. We take eight images, one
-# of each digit from 0 to 7. The gradient check, along two random directions in one of them:
+# pixels: `dimages` tells how the score of the answer moves with each pixel. We take eight images,
+# one of each digit from 0 to 7. The gradient check, along two random directions in one of them:
 
 # %%
 first = np.unique(labels, return_index=True)[1]  # (10,)
@@ -264,10 +264,10 @@ figure(drawn, "14_rollout")
 # %% [markdown]
 # ## Is the picture true?
 #
-# Rollout lies on the strokes, and that looks right. But is it what the model needs? We hide the patches
-# that a map names first (they become background) and ask the model again. If the map is right, few
-# hidden patches should do much harm. To compare: patches with the most ink, which takes no model at
-# all, and random patches that hold ink.
+# Rollout lies on the strokes, and that looks right. But is it what the model needs? We hide the
+# patches that a map names first (they become background) and ask the model again. If the map is
+# right, few hidden patches should do much harm. To compare: patches with the most ink, which
+# takes no model at all, and random patches that hold ink.
 
 # %%
 patches = stages["patches"]  # (200, 49, 16)
@@ -300,19 +300,20 @@ alike = np.corrcoef(by_rollout.ravel(), ink.ravel())[0, 1]
 print(f"rollout and ink over all patches: correlation {alike:.2f}")
 
 # %% [markdown]
-# Hiding what rollout names harms more than hiding random strokes. But plain ink harms about as much,
-# and ink knows nothing of the model. The two maps are nearly the same. **So this rollout shows little
-# more than where the strokes are.** A map that looks right is not yet an explanation: compare it with
-# something simple.
+# Hiding what rollout names harms more than hiding random strokes. But plain ink harms about as
+# much, and ink knows nothing of the model. The two maps are nearly the same. **So this rollout
+# shows little more than where the strokes are.** A map that looks right is not yet an
+# explanation: compare it with something simple.
 
 # %% [markdown]
 # ## The class token, or the mean of the patches?
 #
-# *Said in many texts: "the class token's output is the image's representation; mean pooling of the
-# patch tokens is the alternative." Right:* both can be trained, with other learning rates (ViT paper,
-# appendix D.3, figure 9). `ViTConfig(global_pool="avg")` is the other one. Ours was trained on the
-# class token. What is in the two? We test both, block by block, by a simple rule: an image belongs to
-# the class whose centre is nearest. Centres from the first 100 images, tested on the other 100.
+# *Said in many texts: "the class token's output is the image's representation; mean pooling of
+# the patch tokens is the alternative." Right:* both can be trained, with other learning rates
+# (ViT paper, appendix D.3, figure 9). `ViTConfig(global_pool="avg")` is the other one. Ours was
+# trained on the class token. What is in the two? We test both, block by block, by a simple rule:
+# an image belongs to the class whose centre is nearest. Centres from the first 100 images, tested
+# on the other 100.
 
 
 # %%
@@ -341,12 +342,13 @@ words = {"xlabel": "blocks passed", "ylabel": "right by nearest centre [%]"}
 figure(show.lines(range(7), curves, points=True, **words), "14_tokens")
 
 # %% [markdown]
-# Before the first block the class token is the same for every image: it can only guess. Block by block
-# it gathers the image. The mean of the patch tokens gains, too, though nobody asked them for the class:
-# they serve the class token. At the end the class token, which was trained for it, is ahead.
+# Before the first block the class token is the same for every image: it can only guess. Block by
+# block it gathers the image. The mean of the patch tokens gains, too, though nobody asked them
+# for the class: they serve the class token. At the end the class token, which was trained for it,
+# is ahead.
 #
-# **What to keep.** Look at what training added, not only at what is there. Compare every picture with
-# the untrained model and with something simple. And what holds for one ViT, local heads for example,
-# need not hold for another: measure.
+# **What to keep.** Look at what training added, not only at what is there. Compare every picture
+# with the untrained model and with something simple. And what holds for one ViT, local heads for
+# example, need not hold for another: measure.
 #
 # Next: `15_cnn_vs_vit`, the same data for a model to which locality is built in.
