@@ -5,18 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib.text import Text
+from drawn import texts
 from PIL import Image
 
 from tinyvit import show
 
 RNG = np.random.default_rng(0)
-
-
-def texts(figure):
-    """Everything that is written in a figure, once it is drawn."""
-    figure.canvas.draw()
-    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
 def rows(count, held_out="test"):

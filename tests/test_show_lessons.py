@@ -2,18 +2,12 @@
 
 import numpy as np
 import pytest
-from matplotlib.text import Text
+from drawn import texts
 
 from tinyvit import show
 from tinyvit.ops import patchify_forward
 
 RNG = np.random.default_rng(0)
-
-
-def texts(figure):
-    """Everything that is written in a figure, once it is drawn."""
-    figure.canvas.draw()
-    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
 def nothing_is_cut_off(figure):

@@ -11,7 +11,7 @@ from .backend import get_array_module
 from .config import ViTConfig
 from .errors import InputError
 from .stages import steps
-from .vit import sincos2d
+from .vit import positions, require_images
 
 COUNTED = (
     "multiply-adds: of matrix products (linear layers, q @ k.T, attn @ v), of the whole batch; "
@@ -177,10 +177,7 @@ def trace(images, params, config, *, dlogits=None, backward=True):
     """
     if not isinstance(config, ViTConfig):
         raise InputError(f"trace walks through a ViT, and {type(config).__name__} is not a ViT's")
-    expected = (config.in_chans, config.img_size, config.img_size)
-    if images.ndim != 4 or images.shape[1:] != expected:
-        shape = ", ".join(map(str, ("B", *expected)))
-        raise ValueError(f"images should be (B, C, H, W) = ({shape}), not {images.shape}")
+    require_images(images, config)
     walk = _Walk(images, params, config)
     logits = walk.there()
     if not backward:
@@ -197,10 +194,7 @@ class _Walk:
 
     def __init__(self, images, params, config):
         self.images, self.params = images, params
-        self.weights = dict(params)  # and a fixed table in the place of a parameter
-        if config.pos_embed == "sincos2d":
-            xp = get_array_module(images)
-            self.weights["pos_embed"] = sincos2d(config, params["cls_token"].dtype, xp)
+        self.weights = params | {"pos_embed": positions(params, config)}  # a parameter, or fixed
         self.steps, self.caches, self.stages = list(steps(config)), [], []
 
     def there(self):

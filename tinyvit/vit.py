@@ -26,12 +26,7 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
 
     Source: Dosovitskiy et al. 2021 (arXiv 2010.11929), equations 1 to 4.
     """
-    expected = (config.in_chans, config.img_size, config.img_size)
-    if images.ndim != 4 or images.shape[1:] != expected:
-        raise ValueError(
-            f"images should be (B, C, H, W) = (B, {', '.join(map(str, expected))}), "
-            f"not {images.shape}"
-        )
+    require_images(images, config)
     p, stages = params, {}
     cache = {"stages": stages, "config": config, "ops": ops, "names": tuple(params)}
 
@@ -43,7 +38,7 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
     x, cache["proj"] = ops.linear_forward(x, weight, p["patch_embed.proj.bias"])
     stages["patch_embed"] = x  # (B, N, D)
 
-    x, cache["embed"] = ops.embed_forward(x, p["cls_token"], _positions(p, config))
+    x, cache["embed"] = ops.embed_forward(x, p["cls_token"], positions(p, config))
     x, cache["drop"] = ops.dropout_forward(x, config.drop_rate, rng)
     stages["embed"] = x  # (B, N+1, D)
 
@@ -138,6 +133,16 @@ def sincos2d(config, dtype="float64", xp=np):
     return xp.concatenate([xp.zeros((1, 4 * quarter), dtype), table])[None]
 
 
+def require_images(images, config):
+    """Raise ValueError when images are not (B, C, H, W) of the configured shape."""
+    expected = (config.in_chans, config.img_size, config.img_size)
+    if images.ndim != 4 or images.shape[1:] != expected:
+        raise ValueError(
+            f"images should be (B, C, H, W) = (B, {', '.join(map(str, expected))}), "
+            f"not {images.shape}"
+        )
+
+
 def starting_with(prefix, params):
     """The entries of a dict whose names start with `prefix`, under the rest of their names."""
     return {
@@ -147,7 +152,8 @@ def starting_with(prefix, params):
     }
 
 
-def _positions(params, config):
+def positions(params, config):
+    """The table that is added to the tokens, (1, N+1, D): learned, fixed, or None."""
     if config.pos_embed == "learned":
         return params["pos_embed"]
     if config.pos_embed == "none":

@@ -56,17 +56,15 @@ def run(args):
 def _list():
     from rich.table import Table
 
-    places = read_places()
+    places, lessons = read_places(), {lesson.path.stem: lesson for lesson in all_lessons()}
     table = Table("", "lesson", "", "", box=None, padding=(0, 2, 0, 0), show_header=False)
-    for lesson in all_lessons():
-        place = places.get(lesson.path.stem)
+    for name, lesson in lessons.items():
+        place = places.get(name)
         mark = "✓ done" if place == "done" else f"at cell {place + 1}" if place else ""
-        about = lesson.title.partition(": ")[2] or lesson.title
-        table.add_row(f"{lesson.number:2}", lesson.stem, about, mark)
+        table.add_row(f"{lesson.number:2}", lesson.stem, lesson.title.partition(": ")[2], mark)
     console = make_console()
     console.print(table)
     last = places.get("last")
-    lessons = {lesson.path.stem: lesson for lesson in all_lessons()}
     if last in lessons and isinstance(places.get(last), int):
         lesson = lessons[last]
         console.print(

@@ -42,13 +42,11 @@ class Notebook:
 
     def figure(self, drawing, name):
         """Show a picture; one of the same name, in the same run of a cell, takes its place."""
-        from io import BytesIO
-
         from IPython.display import Image, display
 
-        file = BytesIO()
-        drawing.savefig(file, format="png")
-        picture = Image(file.getvalue())
+        from .. import show
+
+        picture = Image(show.as_png(drawing))
         if name in self._shown and self._shown[name][0] == self._shell.execution_count:
             self._shown[name][1].update(picture)
         else:

@@ -73,10 +73,10 @@ class Paper:
 
     def figure(self, drawing, name):
         """Keep a picture; one of the same name takes its place."""
+        from .. import show
+
         self._end_of_print()
-        file = io.BytesIO()
-        drawing.savefig(file, format="png")
-        data = base64.b64encode(file.getvalue()).decode()
+        data = base64.b64encode(show.as_png(drawing)).decode()
         width = round(INCH * drawing.get_size_inches()[0])
         style = f"--width: {width}px; width: min(100%, {width}px)"
         source = f"data:image/png;base64,{data}"

@@ -25,6 +25,7 @@ class Play:
     def __init__(self, lesson):
         self.cells = read_cells(lesson.path.read_text("utf-8"))
         self._name = str(lesson.path)
+        # One dict for all cells: a function finds names there that later cells give.
         self._names = {"__name__": "__main__", "__file__": self._name}
         self._before = {0: dict(self._names)}  # the variables before a cell
         self.edited = {}  # cell's number -> its new source

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from .cells import read_cells
 
 PACKAGE = Path(__file__).resolve().parent / "files"  # an installed wheel keeps them here,
 CHECKOUT = Path(__file__).resolve().parents[2] / "lessons"  # a checkout here
@@ -64,7 +65,5 @@ def find_lesson(name):
 
 def _lesson(path):
     number, _, stem = path.stem.partition("_")
-    words = [line.removeprefix("#").strip() for line in path.read_text("utf-8").splitlines()[:6]]
-    title = next((line.removeprefix("#").strip() for line in words if line.startswith("# ")), stem)
-    about = next((line.strip("*") for line in words if line.startswith("*")), "")
-    return Lesson(path, int(number), stem, title.partition("·")[2].strip() or title, about)
+    heading, _, about, *_ = read_cells(path.read_text("utf-8"))[0].source.splitlines()
+    return Lesson(path, int(number), stem, heading.partition(" · ")[2], about.strip("*"))

@@ -1,7 +1,6 @@
 """What a lesson looks like in a terminal."""
 
 from pygments.token import Comment, Keyword, Number, Operator, String, Token
-from rich.console import Console
 from rich.control import Control
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -10,6 +9,8 @@ from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 from rich.table import Table
 from rich.text import Text
+
+from ..display import make_console
 
 LARGE = 64  # columns of text for a projector: the terminal's letters can be made large
 THEME = ANSISyntaxTheme(  # read on light and on dark; shapes are comments, and must be seen
@@ -31,7 +32,7 @@ class Terminal:
     """
 
     def __init__(self, large=False):
-        self._console = Console(highlight=False, emoji=False)
+        self._console = make_console()
         self.large = large
         if large:
             self._console.width = min(LARGE, self._console.width)
@@ -79,7 +80,7 @@ class Terminal:
     def ask(self, words):
         """Wait for a line; None at the end of the input, and at Ctrl-C."""
         try:
-            return self._console.input(f"[bold]{words}[/bold] > ").strip()
+            return self._console.input(Text.assemble((words, "bold"), " > ")).strip()
         except (EOFError, KeyboardInterrupt):
             print()
             return None

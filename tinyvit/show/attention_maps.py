@@ -5,22 +5,33 @@ from matplotlib import colormaps
 
 from ..backend import to_numpy
 from .lines import MARKERS
-from .style import BLUE, COLOURS, GREY, LINES, RED, TEXT, TITLE, as_rgb, blank_figure
+from .style import (
+    BLUE,
+    COLOURS,
+    GREY,
+    LINES,
+    RED,
+    TEXT,
+    TITLE,
+    as_rgb,
+    blank_figure,
+    enlarged,
+    name_axes,
+)
 
 
-def dots(x, groups, *, levels=None, xlabel="", ylabel="", title="", axes=None):
+def dots(x, groups, *, levels=None, xlabel="", ylabel=""):
     """Draw several values at each place as dots, a group with a colour and a marker of its own.
 
     x : (n,) the places, each named on the axis: layers, for example
     groups : dict label -> (n, m), m values a place
     levels : dict label -> number, drawn as a level line with its name; None draws none
-    xlabel, ylabel, title : in words, with units in [brackets]
-    axes : where to draw; None makes a figure
+    xlabel, ylabel : in words, with units in [brackets]
 
     Returns the Figure. The groups stand a little apart, so that none hides another.
     """
-    figure = blank_figure(9.5, 5) if axes is None else axes.figure
-    axes = figure.subplots() if axes is None else axes
+    figure = blank_figure(9.5, 5)
+    axes = figure.subplots()
     x = to_numpy(x).astype(float)
     step = 0.24 * (np.diff(x).min() if len(x) > 1 else 1.0)
     for number, (label, values) in enumerate(groups.items()):
@@ -33,14 +44,9 @@ def dots(x, groups, *, levels=None, xlabel="", ylabel="", title="", axes=None):
     for number, (label, level) in enumerate((levels or {}).items()):
         axes.axhline(level, color=GREY, lw=2, ls=LINES[(number + 1) % len(LINES)], label=label)
     axes.set_xticks(x, labels=[f"{place:g}" for place in x])
-    axes.set_xlabel(xlabel, fontsize=TEXT)
-    axes.set_ylabel(ylabel, fontsize=TEXT)
-    axes.set_title(title, fontsize=TITLE)
-    axes.tick_params(labelsize=TEXT)
+    name_axes(axes, xlabel, ylabel)
     axes.set_ylim(bottom=0)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=False, axis="x")
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 4}
     axes.legend(fontsize=TEXT, frameon=False, columnspacing=1.4, **below)
     return figure
@@ -80,9 +86,6 @@ def maps_below(images, maps, labels, predictions=None):
         for axes, image, share in zip(line, images, to_numpy(kind), strict=True):
             shown = as_rgb(image)
             heat = colormaps["inferno"](share / share.max())[..., :3]  # (H', W', 3)
-            rows, columns = [
-                np.arange(a) * b // a for a, b in zip(shown.shape, share.shape, strict=False)
-            ]
-            heat = heat[rows][:, columns]  # nearest: the patches are seen
+            heat = enlarged(heat, shown)
             axes.imshow(heat + (1 - heat) * 0.4 * shown)  # the image shines through
     return figure

@@ -56,7 +56,7 @@ def heatmaps(
             matrix, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest"
         )
         axes.set_box_aspect(_box(matrix))
-        axes.set_title(f"{title}\n{tuple(map(int, shapes[title]))}", fontsize=TEXT)
+        axes.set_title(f"{title}\n{shapes[title]}", fontsize=TEXT)
         axes.tick_params(labelsize=TEXT - 1, length=0)
         _ticks(axes.xaxis, matrix.shape[1], column_names)
         _ticks(axes.yaxis, matrix.shape[0], row_names)

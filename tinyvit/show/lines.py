@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..backend import to_numpy
-from .style import BLUE, COLOURS, LINES, TEXT, TITLE, blank_figure
+from .style import BLUE, COLOURS, LINES, TEXT, blank_figure, name_axes
 
 MARKERS = "os^Dvp*"
 
@@ -48,18 +48,17 @@ def lines(
         axes.set_xscale("log")
     if logy:
         axes.set_yscale("log")
-    _name(axes, xlabel, ylabel, title)
+    name_axes(axes, xlabel, ylabel, title)
     if len(curves) > 1 or "" not in curves:
         axes.legend(fontsize=TEXT, frameon=False)
     return figure
 
 
-def bars(values, *, ylabel="", title="", errors=None, numbers="{:.3g}", logy=False, axes=None):
+def bars(values, *, ylabel="", title="", numbers="{:.3g}", logy=False, axes=None):
     """Draw a bar for each value, with the number at its end.
 
     values : dict label -> number
     ylabel, title : in words, with units in [brackets]
-    errors : dict label -> half the length of the error bar; None draws none
     numbers : how the numbers are written, a format string
     logy : whether the axis goes by factors
     axes : where to draw; None makes a figure
@@ -69,8 +68,7 @@ def bars(values, *, ylabel="", title="", errors=None, numbers="{:.3g}", logy=Fal
     figure, axes = _place(axes, (9.5, 0.5 * len(values) + 1.4))
     labels, lengths = list(values), np.array(list(values.values()), float)
     places = np.arange(len(labels))
-    spread = None if errors is None else [errors[label] for label in labels]
-    axes.barh(places, lengths, xerr=spread, color=BLUE, height=0.7, capsize=5)
+    axes.barh(places, lengths, color=BLUE, height=0.7)
     for place, value in zip(places, lengths, strict=True):
         axes.annotate(
             *(numbers.format(value), (value, place)),
@@ -85,7 +83,7 @@ def bars(values, *, ylabel="", title="", errors=None, numbers="{:.3g}", logy=Fal
     else:
         low, high = min(0.0, lengths.min()), max(0.0, lengths.max())
         axes.set_xlim(low * 1.18, high * 1.18 or 1.0)
-    _name(axes, ylabel, "", title)
+    name_axes(axes, ylabel, "", title)
     axes.set_xticks([])
     axes.minorticks_off()
     axes.tick_params(length=0)
@@ -99,13 +97,3 @@ def _place(axes, size):
         return axes.figure, axes
     figure = blank_figure(*size)
     return figure, figure.subplots()
-
-
-def _name(axes, xlabel, ylabel, title):
-    axes.set_xlabel(xlabel, fontsize=TEXT)
-    axes.set_ylabel(ylabel, fontsize=TEXT)
-    axes.set_title(title, fontsize=TITLE)
-    axes.tick_params(labelsize=TEXT)
-    axes.grid(color="#DDDDDD", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

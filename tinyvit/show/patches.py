@@ -36,9 +36,9 @@ def patch_grid(image, patches, patch_size):
     left.imshow(as_rgb(image))
     left.hlines(np.arange(P, H, P) - 0.5, -0.5, W - 0.5, "white", lw=1)
     left.vlines(np.arange(P, W, P) - 0.5, -0.5, H - 0.5, "white", lw=1)
-    left.set_title(f"image {_shape(image)}", fontsize=TEXT)
+    left.set_title(f"image {image.shape}", fontsize=TEXT)
     right.imshow(apart)
-    right.set_title(f"patches {_shape(patches)}", fontsize=TEXT)
+    right.set_title(f"patches {patches.shape}", fontsize=TEXT)
     for axes in (left, right):
         axes.set_xticks([])
         axes.set_yticks([])
@@ -71,20 +71,20 @@ def patch_vector(image, vector, patch_size, number):
     whole.imshow(as_rgb(image))
     place = {"xy": (column * P - 0.5, row * P - 0.5), "width": P, "height": P}
     whole.add_patch(Rectangle(**place, fill=False, edgecolor=ORANGE, lw=3))
-    whole.set_title(f"image\n{_shape(image)}", fontsize=TEXT)
+    whole.set_title(f"image\n{image.shape}", fontsize=TEXT)
     patch.imshow(as_rgb(vector.reshape(C, P, P)), interpolation="nearest")
-    patch.set_title(f"patch {number}\n{_shape(vector.reshape(C, P, P))}", fontsize=TEXT)
+    patch.set_title(f"patch {number}\n{vector.reshape(C, P, P).shape}", fontsize=TEXT)
     _edge(patch, ORANGE)
     _join(figure, whole, (column * P + P, row * P + P / 2), patch, (0, P / 2))
     for c, plane in enumerate(vector.reshape(C, P, P)):
         axes = figure.add_subplot(grid[0, c + 2])
         axes.imshow(plane, **grey)
         name = f", {NAMES[c]}" if C == 3 else ""
-        axes.set_title(f"channel {c}{name}\n{_shape(plane)}", fontsize=TEXT)
+        axes.set_title(f"channel {c}{name}\n{plane.shape}", fontsize=TEXT)
         _edge(axes, PLANES[c % len(PLANES)])
     strip = figure.add_subplot(grid[1, :])
     strip.imshow(vector[None], aspect="auto", extent=(0, len(vector), 1, 0), **grey)
-    strip.set_title(f"the vector {_shape(vector)}", fontsize=TEXT)
+    strip.set_title(f"the vector {vector.shape}", fontsize=TEXT)
     for c in range(C):
         style = {"edgecolor": PLANES[c % len(PLANES)], "fill": False, "lw": 3, "clip_on": False}
         strip.add_patch(Rectangle((c * P * P, 0), P * P, 1, **style))
@@ -136,10 +136,10 @@ def patch_places(image, patches, patch_size, *, names=("image", "patches"), back
         axes.spines[:].set_visible(False)
     left.set_xticks([])
     left.set_yticks([])
-    left.set_title(f"{names[0]} {_shape(image)}", fontsize=TEXT)
+    left.set_title(f"{names[0]} {image.shape}", fontsize=TEXT)
     right.set_xticks([])
     right.set_yticks(range(N), labels=[f"patch {n}" for n in range(N)])
-    right.set_title(f"{names[1]} {_shape(patches)}", fontsize=TEXT)
+    right.set_title(f"{names[1]} {patches.shape}", fontsize=TEXT)
     middle.set_axis_off()
     ends = ((0.1, 0.5), (0.9, 0.5)) if back else ((0.9, 0.5), (0.1, 0.5))
     arrow = {"arrowstyle": "-|>", "color": GREY, "lw": 2.5, "mutation_scale": 22}
@@ -167,14 +167,14 @@ def answers(image, filters, maps, *, titles=None):
     )
     whole = figure.add_subplot(grid[:, 0])
     whole.imshow(as_rgb(image))
-    whole.set_title(f"image {_shape(image)}", fontsize=TEXT)
+    whole.set_title(f"image {image.shape}", fontsize=TEXT)
     panels = [whole]
     for o in range(count):
         for line, matrix, kind in ((0, filters[o].mean(axis=0), "filter"), (1, maps[o], "answers")):
             axes = figure.add_subplot(grid[line, o + 1])
             most = abs(matrix).max() or 1.0
             axes.imshow(matrix, cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
-            shape = _shape(filters[o] if kind == "filter" else matrix)
+            shape = (filters[o] if kind == "filter" else matrix).shape
             title = f"{titles[o]}\nfilter {shape}" if kind == "filter" else f"answers {shape}"
             axes.set_title(title, fontsize=TEXT)
             panels.append(axes)
@@ -212,7 +212,7 @@ def tiles(maps, *, rows="", columns="", row_names=None, column_names=None, unit=
         style = {"cmap": SIGNED if low < 0 else POSITIVE, "vmin": low, "vmax": high}
         style["interpolation"] = "nearest"
         shown = axes.imshow(sheet, **style)
-        axes.set_title(f"{title}\neach map {_shape(four[0, 0])}", fontsize=TEXT)
+        axes.set_title(f"{title}\neach map {four[0, 0].shape}", fontsize=TEXT)
         names = range(C) if column_names is None else column_names
         axes.set_xticks(np.arange(C) * (c + gap) + c / 2 - 0.5, labels=names)
         names = range(R) if row_names is None else row_names
@@ -225,10 +225,6 @@ def tiles(maps, *, rows="", columns="", row_names=None, column_names=None, unit=
     bar.ax.tick_params(labelsize=TEXT - 1)
     bar.set_label(unit, fontsize=TEXT)
     return figure
-
-
-def _shape(array):
-    return f"({', '.join(map(str, array.shape))}{',' * (array.ndim == 1)})"
 
 
 def _edge(axes, colour):

@@ -9,7 +9,7 @@ from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from ..backend import to_numpy
 from ..trace_table import short
 from .style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, TITLE, as_rgb, blank_figure, paler
-from .tensors import SHEETS, THINNEST
+from .tensors import SHEETS, sheet_size, stack_depth
 
 WIDTH, LANE, LEFT, RIGHT = 11.0, 0.62, 0.84, 10.6  # inches: figure, residual stream, the rest
 ARROW, STEP, HIGHEST = 0.85, 0.03, 1.0  # inches: an arrow, sheet to sheet, the highest block
@@ -81,12 +81,16 @@ class _Item:
         return f"{names}\n{'each ' if len(self.shapes) > 1 else ''}{shape}"
 
     def width(self, unit):
-        blocks = sum(_size(shape, unit)[0] + _depth(shape) for shape in self.shapes.values())
+        blocks = sum(
+            sheet_size(shape, unit)[0] + stack_depth(shape, STEP) for shape in self.shapes.values()
+        )
         written = max(len(line) for line in self.words.splitlines()) * DIGIT
         return max(blocks + 0.1 * (len(self.shapes) - 1), written)
 
     def height(self, unit):
-        return max(_size(shape, unit)[1] + _depth(shape) for shape in self.shapes.values())
+        return max(
+            sheet_size(shape, unit)[1] + stack_depth(shape, STEP) for shape in self.shapes.values()
+        )
 
 
 @dataclass
@@ -152,15 +156,6 @@ def _fit(parts, unit):
     return all(part.fits(unit) for part in parts)
 
 
-def _size(shape, unit):
-    rows, columns = (1, 1, *shape)[-2:]
-    return max(columns * unit, THINNEST), max(rows * unit, THINNEST)
-
-
-def _depth(shape):
-    return (min(prod(shape[:-2]), SHEETS) - 1) * STEP
-
-
 def _title(trace, direction):
     part = trace.part("", direction)
     if direction == "backward":
@@ -221,7 +216,7 @@ class _Picture:
         """Draw an item and the way to it; returns where the next begins, and its way's start."""
         start = left + item.arrow
         width = item.width(self.unit)
-        blocks = [_size(s, self.unit)[0] + _depth(s) for s in item.shapes.values()]
+        blocks = [sheet_size(s, self.unit)[0] + stack_depth(s, STEP) for s in item.shapes.values()]
         right = start + (width - sum(blocks) - 0.1 * (len(blocks) - 1)) / 2
         if way:
             self._way([*way, (right - 0.04, middle)])
@@ -245,8 +240,8 @@ class _Picture:
         return start + width, [(right - 0.1 + 0.04, middle)]
 
     def _block(self, name, shape, left, middle, image):
-        wide, high = _size(shape, self.unit)
-        top = middle + (high + _depth(shape)) / 2 - high
+        wide, high = sheet_size(shape, self.unit)
+        top = middle + (high + stack_depth(shape, STEP)) / 2 - high
         name = name.removeprefix("d") if self.back else name
         for sheet in reversed(range(min(prod(shape[:-2]), SHEETS))):
             place = left + sheet * STEP, top - sheet * STEP

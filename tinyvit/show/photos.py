@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, withStroke
 
 from ..backend import to_numpy
-from .style import TEXT, as_rgb, blank_figure
+from .style import TEXT, as_rgb, blank_figure, enlarged
 
 
 def photograph(size=224):
@@ -42,7 +42,7 @@ def pictures(images, *, grid=None, per_line=4, height=3.2):
     figure, grid_of_axes = _lines_of(len(images), per_line, height, 0.6)
     for axes, (title, image) in zip(grid_of_axes, images.items(), strict=False):
         axes.imshow(as_rgb(image))
-        axes.set_title(f"{title}\n{tuple(map(int, image.shape))}", fontsize=TEXT)
+        axes.set_title(f"{title}\n{image.shape}", fontsize=TEXT)
         if grid:
             _, rows, columns = image.shape
             axes.hlines(np.arange(0, rows + 1, grid) - 0.5, -0.5, columns - 0.5, "white", lw=0.8)
@@ -50,30 +50,27 @@ def pictures(images, *, grid=None, per_line=4, height=3.2):
     return figure
 
 
-def looks(image, maps, *, asking=None, per_line=4, height=2.7):
+def looks(image, maps, *, asking=None):
     """Draw where someone looks: an image, darker where little attention falls.
 
     image : (C, H, W), uint8 or float in [-1, 1]
     maps : dict title -> (H', W') attention over the patches; each is scaled to its own largest
     asking : dict title -> (row, column) of the patch that looks, framed; None frames none
-    per_line : maps in a line, at most
-    height : of an image [inches]
 
     Returns the Figure. The first image is the bare one.
     """
     shown = as_rgb(to_numpy(image))
-    figure, grid_of_axes = _lines_of(len(maps) + 1, per_line, height, 0.45)
+    figure, grid_of_axes = _lines_of(len(maps) + 1, 4, 2.7, 0.45)
     grid_of_axes[0].imshow(shown)
     grid_of_axes[0].set_title("image", fontsize=TEXT)
     for axes, (title, share) in zip(grid_of_axes[1:], maps.items(), strict=False):
         share = to_numpy(share) / to_numpy(share).max()
-        tall, wide = [n // m for n, m in zip(shown.shape, share.shape, strict=False)]
-        light = np.kron(share, np.ones((tall, wide)))[..., None]
-        heat = colormaps["inferno"](light[..., 0])[..., :3]
-        axes.imshow(0.65 * heat + 0.35 * shown)
+        heat = colormaps["inferno"](share)[..., :3]  # (H', W', 3)
+        axes.imshow(0.65 * enlarged(heat, shown) + 0.35 * shown)
         axes.set_title(title, fontsize=TEXT)
         if asking and title in asking:
             row, column = asking[title]
+            tall, wide = [n // m for n, m in zip(shown.shape, share.shape, strict=False)]
             axes.add_patch(_frame(column * wide, row * tall, wide, tall))
     return figure
 

@@ -57,10 +57,10 @@ def product(
     third = block(out, x, y, digits + 1)
     for panel, name, matrix in zip((first, third), names[::2], (left, out), strict=True):
         panel.set_xlabel(
-            f"{axes[1 if panel is first else 2]}\n{_title(name, matrix)}", fontsize=TEXT
+            f"{axes[1 if panel is first else 2]}\n{name} {matrix.shape}", fontsize=TEXT
         )
     first.set_ylabel(axes[0], fontsize=TEXT)
-    second.set_title(_title(names[1], right), fontsize=TEXT)
+    second.set_title(f"{names[1]} {right.shape}", fontsize=TEXT)
     second.set_ylabel(axes[1], fontsize=TEXT)
     second.set_xticks([])
     third.set_yticks([])
@@ -82,10 +82,6 @@ def product(
 
 def _number(value, digits):
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
-
-
-def _title(name, matrix):
-    return f"{name} ({', '.join(map(str, matrix.shape))})"
 
 
 def _frame(axes, x, y, wide, tall):

@@ -1,5 +1,7 @@
 """One style for every picture: colours, sizes of letters, an empty figure, saving it."""
 
+from io import BytesIO
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -26,6 +28,13 @@ def save(figure, path):
         figure.savefig(temporary, dpi=DPI)
 
 
+def as_png(figure):
+    """The bytes of a figure as a PNG, for a notebook or a page."""
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
 def blank_figure(width, height):
     """Make an empty figure [inches] that fits its parts together by itself."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
@@ -44,3 +53,21 @@ def as_rgb(image):
 def paler(colour, share):
     """Mix a colour with a share of white; returns (red, green, blue) in [0, 1]."""
     return tuple((1 - share) * part + share for part in to_rgb(colour))
+
+
+def name_axes(axes, xlabel="", ylabel="", title=""):
+    """Write an axes' names, and give it the grid and the edges that all have."""
+    axes.set_xlabel(xlabel, fontsize=TEXT)
+    axes.set_ylabel(ylabel, fontsize=TEXT)
+    axes.set_title(title, fontsize=TITLE)
+    axes.tick_params(labelsize=TEXT)
+    axes.grid(color="#DDDDDD", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def enlarged(patches, image):
+    """Make each of (H', W', ...) as large as its patch of the image (H, W, ...)."""
+    sizes = zip(image.shape[:2], patches.shape[:2], strict=True)
+    rows, columns = (np.arange(pixels) * count // pixels for pixels, count in sizes)
+    return patches[rows][:, columns]

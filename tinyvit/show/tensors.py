@@ -12,23 +12,22 @@ THINNEST = 0.035  # inches: a vector must be seen
 LETTER = 0.60 * TEXT / 72  # inches that a letter of the caption takes
 CAPTION = 3 * 1.35 * TEXT / 72  # inches that a caption of up to three lines takes
 HIGHEST = 2.6  # inches
-GAP, MARGIN = 0.25, 0.25  # inches
+WIDTH, GAP, MARGIN = 11.0, 0.25, 0.25  # inches
 
 
-def tensors(arrays, *, width=11.0, arrows=True):
+def tensors(arrays, *, arrows=True):
     """Draw arrays in the order of their making, as blocks to scale, with names and shapes.
 
     The last axis goes to the right, the one before it down; the axes before those are sheets, one
     behind the other. Axes of size 1 in front are not drawn.
 
     arrays : dict name -> array, or its shape (a tuple)
-    width : of the figure [inches]
     arrows : whether arrows lead from block to block
 
     Returns the Figure.
     """
     shapes = {name: tuple(getattr(a, "shape", a)) for name, a in arrays.items()}
-    room = width - 2 * MARGIN
+    room = WIDTH - 2 * MARGIN
     unit = min(_largest_unit(shape, room) for shape in shapes.values())
     colours = [COLOURS[n % (len(COLOURS) - 1)] for n in range(len(shapes))]
     blocks = [
@@ -37,10 +36,10 @@ def tensors(arrays, *, width=11.0, arrows=True):
     ]
     lines = _in_lines(blocks, room)
     heights = [max(block.height for block in line) + CAPTION + GAP for line in lines]
-    figure = blank_figure(width, sum(heights) + MARGIN)
+    figure = blank_figure(WIDTH, sum(heights) + MARGIN)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(sum(heights) + MARGIN, 0))  # inches, from the upper left
+    axes.set(xlim=(0, WIDTH), ylim=(sum(heights) + MARGIN, 0))  # inches, from the upper left
     axes.set_axis_off()
     top = MARGIN
     for line, height in zip(lines, heights, strict=True):
@@ -65,10 +64,8 @@ class _Block:
     """
 
     def __init__(self, name, shape, unit, colour):
-        rows, columns = (1, 1, *shape)[-2:]
         self.name, self.colour, self._sheets = name, colour, _sheets(shape)
-        self._size = max(columns * unit, THINNEST), max(rows * unit, THINNEST)
-        self._depth = _depth(shape)
+        self._size, self._depth = sheet_size(shape, unit), stack_depth(shape, STEP)
         self._words = f"{name}\n{shape}"
         if self._sheets > SHEETS:
             self._words += f"\n{SHEETS} of {self._sheets} sheets drawn"
@@ -97,14 +94,21 @@ def _sheets(shape):
     return prod(shape[:-2])
 
 
-def _depth(shape):
-    return (min(_sheets(shape), SHEETS) - 1) * STEP
+def sheet_size(shape, unit):
+    """Width and height of a sheet [inches], a number being `unit` long."""
+    rows, columns = (1, 1, *shape)[-2:]
+    return max(columns * unit, THINNEST), max(rows * unit, THINNEST)
+
+
+def stack_depth(shape, step):
+    """How far the last sheet lies behind the first [inches], each `step` behind the one before."""
+    return (min(_sheets(shape), SHEETS) - 1) * step
 
 
 def _largest_unit(shape, room):
     """The longest that a number can be so that the block fits the line and is not too high."""
     rows, columns = (1, 1, *shape)[-2:]
-    return min((room - _depth(shape)) / columns, HIGHEST / rows)
+    return min((room - stack_depth(shape, STEP)) / columns, HIGHEST / rows)
 
 
 def _in_lines(blocks, room):

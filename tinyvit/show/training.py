@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, LogNorm, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from ..backend import to_numpy
-from .style import BLUE, GREY, ORANGE, RED, TEXT, TITLE, as_rgb, blank_figure
+from .style import BLUE, GREY, ORANGE, RED, TEXT, TITLE, as_rgb, blank_figure, enlarged, name_axes
 
 
 def curves(rows):
@@ -155,10 +155,7 @@ def attention(images, maps, labels, predictions=None):
         shown = as_rgb(image)
         above.imshow(shown)
         heat = scale.to_rgba(share)[..., :3]  # (H', W', 3)
-        rows, columns = [
-            np.arange(a) * b // a for a, b in zip(shown.shape, share.shape, strict=False)
-        ]
-        heat = heat[rows][:, columns]  # nearest: the patches are seen
+        heat = enlarged(heat, shown)
         below.imshow(heat + (1 - heat) * 0.5 * shown)  # the digit shines through
     for axes in grid.ravel():
         axes.set_axis_off()
@@ -212,12 +209,8 @@ def predictions(images, probabilities, names):
 
 
 def _name(axes, title):
-    axes.set_title(title, fontsize=TITLE)
-    axes.set_xlabel("epoch", fontsize=TEXT)
-    axes.tick_params(labelsize=TEXT)
+    name_axes(axes, "epoch", title=title)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    axes.grid(color="#DDDDDD", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _end_values(axes, epochs, ends):
