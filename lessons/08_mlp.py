@@ -172,6 +172,8 @@ for name, step, gradient in zip(
 
 # %%
 slope = gelu_backward(np.ones_like(hidden), gelu_cache)  # (1, 197, 3072)
+sign = "-" if slope[hidden < -1].max() < 0 else "+"
+predict("hidden is below -1, dactive positive: is dhidden - or +?", sign)
 shown = hidden[0, 0, :6]  # (6,), of the class token
 print("hidden ", " ".join(f"{value:7.2f}" for value in shown))
 print("dactive", " ".join(f"{value:7.2f}" for value in dactive[0, 0, :6]))
