@@ -76,7 +76,12 @@ ALLOWED = {
     "vit": {"ops", "backend"},
     "stages": {"ops", "backend"},
     "trace": {"backend", "config", "errors", "stages", "trace_table", "vit"},
-    "gradcheck": set(),
+    "diagnosis": {"ops", "vit"},
+    "gradcheck": {"diagnosis"},
+    "exercises": {
+        *("config", "diagnosis", "errors", "files", "gradcheck", "lessons", "ops", "optim"),
+        *("params", "vit", "workers"),
+    },
     "kernels": {"augment", "backend", "errors", "ops", "params", "vit"},
     "models": {"augment", "config", "errors", "kernels", "ops", "params", "vit"},
     "examples": {"backend", "config", "gradcheck", "models", "ops", "params"},

@@ -5,10 +5,10 @@ import os
 import sys
 
 from . import __version__
-from .commands import bench, eval, gradcheck, lesson, predict, summary, train
+from .commands import bench, check, eval, exercise, gradcheck, lesson, predict, summary, train
 from .errors import InputError
 
-COMMANDS = (lesson, train, eval, predict, summary, gradcheck, bench)
+COMMANDS = (lesson, exercise, check, train, eval, predict, summary, gradcheck, bench)
 
 
 def main(argv=None):

@@ -1,0 +1,1 @@
+"""Exercises: stubs to fill in, checked in a process of their own, with a diagnosis."""

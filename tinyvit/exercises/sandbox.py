@@ -1,0 +1,134 @@
+"""Running a student's file in a process of its own, with limits on time, memory and prints."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+SECONDS = 10.0
+BYTES = 3_000_000_000
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a student's file gave.
+
+    cases : list of dicts, as `inside.py` writes them
+    arrays : dict key -> array
+    printed : the first characters it printed
+    """
+
+    cases: list
+    arrays: dict
+    printed: str
+
+
+class Stopped(Exception):
+    """A student's file did not come to its end; the text says why, with the line.
+
+    kind : "endless_loop", "endless_print", "exit", "out_of_memory", "import_error"
+    """
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def run_answer(answer, seconds=None):
+    """Run a student's functions on every case of their exercise.
+
+    answer : `Answer`
+    seconds : time limit; None takes SECONDS
+
+    Returns a `Ran`. Raises Stopped where the file does not load, or does not end by itself.
+    """
+    seconds = seconds or SECONDS
+    with tempfile.TemporaryDirectory(prefix="tinyvit-") as folder:
+        question = {"path": str(answer.path), "stem": answer.exercise.stem}
+        question |= {"functions": answer.written, "seconds": seconds, "bytes": BYTES}
+        Path(folder, "question.json").write_text(json.dumps(question), "utf-8")
+        status = _run(folder, seconds + 5)
+        answers = _answers(folder, status, answer.path, seconds)
+        if "error" in answers:
+            raise _stopped(answers["error"])
+        for case in answers["cases"]:
+            for record in case.values():
+                error = record.get("error") if isinstance(record, dict) else None
+                if error and error["type"] in ENDS:
+                    raise _stopped(error)
+        with np.load(Path(folder, "arrays.npz"), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    return Ran(answers["cases"], arrays, answers["printed"])
+
+
+def _run(folder, seconds):
+    command = [sys.executable, "-m", "tinyvit.exercises.inside", folder]
+    package = str(Path(__file__).resolve().parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
+    environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths)}
+    environment |= {"PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, start_new_session=True, **quiet)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _kill(process)
+
+
+def _kill(process):
+    """End the process and what it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _answers(folder, status, path, seconds):
+    written = Path(folder, "answers.json")
+    if status == 0 and written.exists():
+        return json.loads(written.read_text("utf-8"))
+    stuck = Path(folder, "stuck.txt")
+    lines = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', stuck.read_text("utf-8"))
+    if lines or status is None or "Timeout" in stuck.read_text("utf-8"):
+        where = f"line {lines[0]}: " if lines else ""
+        message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
+        raise Stopped("endless_loop", message)
+    raise Stopped("exit", f"the file ended Python itself (status {status}): leave that to tinyvit")
+
+
+def _stopped(error):
+    where = f"line {error['line']}: " if error["line"] else ""
+    kind, message = ENDS.get(error["type"], ("import_error", None))
+    message = message or described(error)
+    return Stopped(kind, f"{where}{message}" if kind != "import_error" else message)
+
+
+def described(error):
+    """One line on an exception: `line 12: ValueError: ... in: dx = ...`."""
+    where = f"line {error['line']}: " if error["line"] else ""
+    code = f", in: {error['code']}" if error["code"] else ""
+    text = " ".join(error["text"].split())
+    text = f"{text[:200]} ..." if len(text) > 200 else text
+    return f"{where}{error['type']}: {text}{code}" if text else f"{where}{error['type']}{code}"
+
+
+ENDS = {
+    "SystemExit": ("exit", "the file ends Python (exit): leave that out"),
+    "TooMuchPrinted": ("endless_print", "more than 1 MB is printed: a print in a loop?"),
+    "MemoryError": ("out_of_memory", "more than 3 GB of memory is asked for"),
+    "_ArrayMemoryError": ("out_of_memory", "more than 3 GB of memory is asked for"),
+    "KeyboardInterrupt": ("exit", "the file raises KeyboardInterrupt: leave that out"),
+}
