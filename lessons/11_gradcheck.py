@@ -217,9 +217,13 @@ print(f"got / expected = {wrong.got / wrong.expected:.4f}")
 
 # %% [markdown]
 # The report names the gradient, the place of the largest difference, what the backward **got**
-# there and what was **expected** (the numerical derivative). The quotient is the clue: a plain
-# number as 0.1 = 1 / (2 * 5) is a factor too few. A quotient of -1 is a sign, 2 or 0.5 a forgotten
-# square or fork.
+# there and what was **expected** (the numerical derivative). Below it stands what the mistake most
+# likely is. To find that out, the checker makes hundreds of common mistakes in the textbook's
+# formula, one after the other, until one of them gives just these numbers. Where none does, it
+# says "not recognised", and you look yourself.
+#
+# Then the quotient is a clue: a plain number as 0.1 = 1 / (2 * 5) is a factor too few. A quotient
+# of -1 is a sign, 2 or 0.5 a forgotten square or fork.
 #
 # ## Mistake 2: transposed
 #
@@ -322,5 +326,6 @@ print(f"largest relative error: {report.error:.0e}; all right: {report.ok}")
 # derivative: larger steps cut too much off, smaller ones drown in rounding. Check with a random
 # `dout`, odd and unequal sizes, and read `got / expected`. `tinyvit gradcheck` does it for every
 # pair of this project and for whole models; do it first with every backward you write yourself.
+# Writing this checker is an exercise, too: `tinyvit exercise start gradcheck`.
 #
 # Next: `12_vit`, where all the pairs become one model.

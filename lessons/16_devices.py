@@ -292,5 +292,5 @@ if device == "gpu":
 # goes into matrix products, into walking through memory, and into calls; what is faster must give
 # the same numbers, and the gradient check holds for it too.
 #
-# That was the last lesson. Next: take a pair, hide its backward, write it yourself, and let
-# `tinyvit.check_backward` judge it. Then `tinyvit train`, on digits of your own making.
+# That was the last lesson. Next: write the pairs yourself. `tinyvit exercise` has one for each, and
+# says what is wrong with yours. Then `tinyvit train`, on digits of your own making.

@@ -35,6 +35,7 @@ def test_lessons_are_numbered_without_gaps():
 def test_every_pair_of_the_vit_has_its_lesson():
     assert STEMS[1:11] == PAIRS
     assert all((REPO / "tinyvit" / "ops" / f"{stem}.py").exists() for stem in PAIRS)
+    assert all((REPO / "lessons" / "exercises" / f"{stem}.py").exists() for stem in PAIRS)
     assert len(set(STEMS)) == len(STEMS)
 
 
