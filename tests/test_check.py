@@ -186,7 +186,7 @@ def test_a_name_that_is_nearly_right(here):
             "dx is infinite in 1 of 120 places, first at (0, 0, 0)",
         ),
         ("dx = -dx", "sign", "the sign"),
-        ("return dbias, dweight, dx", "wrong_shape", "dx should be (..., I) = (3, 5, 8), got (7,)"),
+        ("return dbias, dweight, dx", "swapped", "got (7,): this is dbias, look at the order"),
         (
             "raise ValueError('no idea')",
             "raised",

@@ -218,6 +218,22 @@ def test_check_backward_of_any_function():
         assert findings(forward, wrong(change), args)[0] == expected
 
 
+def test_check_backward_where_nothing_can_be_compared():
+    def backward(change):
+        def changed(dout, cache):
+            return change(*ops.linear_backward(dout, cache))
+
+        return changed
+
+    for change, expected in (
+        (lambda dx, dw, db: (dx, dw.T, db), {"dweight": "transposed"}),
+        (lambda dx, dw, db: (dx, dw, db[:1]), {"dbias": "wrong_shape"}),
+        (lambda dx, dw, db: (dx * np.nan, dw, db), {"dx": "not_finite"}),
+        (lambda dx, dw, db: (dx, None, -db), {"dweight": "wrong_number", "dbias": "sign"}),
+    ):
+        assert findings(ops.linear_forward, backward(change), linear_args(3, 5, 4))[0] == expected
+
+
 def test_check_backward_in_directions_uses_the_textbook():
     def backward(dout, cache):
         dx, dweight, dbias = ops.linear_backward(dout, cache)

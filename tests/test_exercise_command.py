@@ -156,7 +156,10 @@ def test_the_list_says_how_to_begin_and_writes_nothing(here, capsys):
     out = good(capsys)
     assert row(out, "linear") == "linear 2 · easy 10 min · hard 40 min"
     assert row(out, "adamw") == "adamw 13 · easy 15 min"
-    assert "0 of 6 are right  (✓ right  ✗ wrong  · open)\nbegin with: tinyvit exercise start linear\n" in out
+    assert (
+        "0 of 6 are right  (✓ right  ✗ wrong  · open)\nbegin with: tinyvit exercise start linear\n"
+        in out
+    )
     assert "this is practice, not a secure examination: the answers are in tinyvit/ops" in out
     assert "solution seen" not in out
     assert good(capsys, "list") == out
@@ -176,7 +179,10 @@ def test_the_list_says_how_far_one_is(here, capsys):
     assert row(out, "linear") == "linear 2 ✓ easy 10 min ✗ hard 40 min both"
     assert row(out, "softmax") == "softmax 5 · easy 10 min · hard 40 min backward"
     assert row(out, "adamw") == "adamw 13 · easy 15 min adamw"
-    assert "1 of 6 are right  (✓ right  ✗ wrong  · open)\ngo on with linear, backward: tinyvit exercise next\n" in out
+    assert (
+        "1 of 6 are right  (✓ right  ✗ wrong  · open)\n"
+        "go on with linear, backward: tinyvit exercise next\n" in out
+    )
     set_states("linear", backward="right")
     all_right()
     assert "6 of 6 are right  (✓ right  ✗ wrong  · open)\nwell done\n" in good(capsys, "list")

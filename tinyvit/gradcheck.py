@@ -78,7 +78,7 @@ class Report:
             elif not g.ok:
                 line += f": at {g.worst} got {g.got:.6g}, expected {g.expected:.6g}"
             lines.append(line)
-            if g.note or g.message:
+            if g.note or g.message and not g.problem:
                 lines += textwrap.wrap(
                     g.note or g.message, 78, initial_indent="    ", subsequent_indent="    "
                 )
@@ -131,12 +131,13 @@ def check_backward(
     rounding = 10 * precision.eps * np.linalg.norm(dout * out)
     if precision.eps > np.finfo(float).eps:  # forward computes in float32 whatever it is given
         step, tolerance = max(step, 1e-2), max(tolerance, 1e-3)
-    checks, values = [], {}
+    checks, values, problems = [], {}, {}
     for slot, grad in zip(slots, grads, strict=True):
         for name, x, g in _pairs(call.names[slot], args[slot], grad):
             problem = _problem(x, g)
             if problem:
-                checks.append(GradientCheck(name, x.shape, np.inf, False, problem=problem))
+                problems[name] = problem
+                checks.append(GradientCheck(name, x.shape, np.inf, False, problem=problem[1]))
                 continue
             errors = []
             for h in (step, step / 10):  # on a strong curve a right gradient needs the shorter step
@@ -152,7 +153,7 @@ def check_backward(
                 check = _second_thoughts(check, call, x, g, dout, expected, errors)
             checks.append(check)
             values[name] = x, np.asarray(g), expected if directions is None else None
-    findings = _later(call, dout, values)
+    findings = _later(call, dout, values, problems)
     return Report(tuple(_with_finding(check, findings) for check in checks))
 
 
@@ -258,12 +259,12 @@ def only_rounded(got, expected):
     return difference.size > 3 and abs(like_it) < 0.5 * np.linalg.norm(difference)
 
 
-def _later(call, dout, values):
+def _later(call, dout, values, problems):
     """A function that finds the mistakes, when it is first asked: dict name -> finding."""
 
     @functools.cache
     def findings():
-        from .diagnosis import diagnose_gradients
+        from .diagnosis import Finding, diagnose_gradients
 
         got = {name: got for name, (_, got, _) in values.items()}
         right = {name: right for name, (*_, right) in values.items()}
@@ -273,7 +274,7 @@ def _later(call, dout, values):
                 slope = taylor_slope(call, values[name][0], got[name], dout)
                 text = f"{finding.message}; Taylor's rest vanishes as h^{slope:.1f}, not as h^2"
                 found[name] = replace(finding, message=text)
-        return found
+        return found | {name: Finding(*problem) for name, problem in problems.items()}
 
     return findings
 
@@ -295,7 +296,7 @@ def _along_directions(call, x, grad, dout, step, directions, rng):
 
 
 def _with_finding(check, findings):
-    if check.ok or check.problem:
+    if check.ok:
         return check
     return replace(check, finding=lambda: findings().get(check.name))
 
@@ -323,12 +324,14 @@ def _pairs(name, arg, grad):
 
 
 def _problem(x, grad):
+    """Kind and description of what leaves nothing to compare."""
     if grad is None:
-        return "no gradient was returned"
+        return "wrong_number", "no gradient was returned"
     if np.shape(grad) != x.shape:
-        return f"its shape is {np.shape(grad)}, expected {x.shape}"
+        kind = "transposed" if np.shape(grad) == x.shape[::-1] else "wrong_shape"
+        return kind, f"its shape is {np.shape(grad)}, expected {x.shape}"
     if not np.isfinite(grad).all():
-        return "it holds NaN or infinity"
+        return "not_finite", "it holds NaN or infinity"
     return None
 
 

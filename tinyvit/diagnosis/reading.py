@@ -31,7 +31,8 @@ def factor_or_part(evidence, name):
         return
     part = np.where(got == 0, 0, right)
     factor = (got * part).sum() / (part * part).sum() if part.any() else 0
-    if (got == 0).any() and difference(got, factor * part) < AGREE:
+    is_part = difference(part, right) > AGREE
+    if is_part and difference(got, factor * part) < AGREE:
         letters = evidence.letters.get(name)
         where = where_wrong(part, right, letters, evidence.sizes).partition(", all of them at ")[2]
         kind = "dropped_head" if where.startswith("head") else "incomplete"

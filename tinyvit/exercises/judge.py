@@ -204,6 +204,9 @@ class Look:
             values = difference(np.asarray(got.T, float), np.asarray(right, float)) < 1e-6
             text += ": transposed? (its transpose is right)" if values else ": transposed?"
             return Trouble("shape", "transposed", text)
+        for other, value in self.expected.right.items():
+            if other != name and difference(got, value) < TOLERANCE:
+                return Trouble("shape", "swapped", f"{text}: this is {other}, look at the order")
         if got.ndim > right.ndim and got.size > right.size:
             text += ": is a sum over the leading axes missing?"
         elif got.ndim < right.ndim and got.size < right.size:

@@ -34,9 +34,7 @@ def _context(kind, code, message):
 
 
 FORWARD = (
-    _scores(
-        "missing_factor", _PRODUCT, "the factor 1 / sqrt(d) is missing: scores = q @ k.T / sqrt(d)"
-    ),
+    _scores("scale", _PRODUCT, "the factor 1 / sqrt(d) is missing: scores = q @ k.T / sqrt(d)"),
     Mistake(
         "wrong_order",
         _MERGE,
@@ -48,12 +46,10 @@ FORWARD = (
         "softmax_forward(scores.swapaxes(-1, -2))[0].swapaxes(-1, -2)",
         "the softmax goes over who looks: it goes over at whom, the last axis of scores",
     ),
-    _scores(
-        "wrong_factor", f"{_PRODUCT} / d", "the scores are divided by d: it should be sqrt(d), once"
-    ),
+    _scores("scale", f"{_PRODUCT} / d", "the scores are divided by d: it should be sqrt(d), once"),
     *(
         _scores(
-            "wrong_variable",
+            "scale",
             f"{_PRODUCT} * {letter}**-0.5",
             f"the scores are divided by the root of {what}: it is that of a head's width d = D / h",
         )
@@ -224,7 +220,7 @@ def _parameters_of(part, message):
 
 BACKWARD = (
     Mistake(
-        "missing_factor",
+        "scale",
         _DSCALE,
         "dscores = dscores * 1",
         "the factor 1 / sqrt(d) of the scores is missing: scores = q @ k.T / sqrt(d)",
@@ -272,13 +268,19 @@ BACKWARD = (
         "heads and tokens are mixed: transpose dq, dk, dv to (B, N, h, d) before the reshape",
     ),
     Mistake(
-        "wrong_factor",
+        "scale",
         _DSCALE,
         "dscores = dscores * scale * scale",
         "dscores is divided by d: it should be sqrt(d), once",
     ),
     Mistake(
-        "wrong_variable",
+        "scale",
+        _DSCALE,
+        "dscores = dscores / scale",
+        "dscores is multiplied by sqrt(d): it should be divided by it, as the scores are",
+    ),
+    Mistake(
+        "scale",
         _DSCALE,
         "dscores = dscores * (h * d) ** -0.5",
         "dscores is divided by sqrt(D): it is sqrt(d), the width of one head, d = D / h",

@@ -185,7 +185,7 @@ BACKWARD = (
         "the term -mean(dxhat) is missing: x reaches xhat through the mean, too",
     ),
     Mistake(
-        "elementwise",
+        "missing_term",
         _TERMS,
         "dxhat",
         "dxhat / std takes mean and variance as constants: both depend on x, each gives a term",
