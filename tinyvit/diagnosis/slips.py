@@ -62,7 +62,8 @@ def slips(function):
         for number, (kind, message, new) in enumerate(list(_changes_of(node, known))):
             _put(tree, path, new)
             broken = _compiled(tree, function)
-            found.append(Slip(kind, f"in {line}: {message}", broken, function, path, number))
+            text = f"{message}, in a line like: {line}"
+            found.append(Slip(kind, text, broken, function, path, number))
             _put(tree, path, node)
     return tuple(found)
 
@@ -205,10 +206,9 @@ def _of_operation(node):
         for operand, other in ((left, right), (right, left)):
             turned = _turned(operand)
             pair = (turned, other) if operand is left else (other, turned)
-            was = len(_text(turned)) < len(_text(operand))  # .T or swapaxes( ) has gone
-            message = (
-                f"{_text(turned)} is not transposed" if was else f"{_text(operand)} is transposed"
-            )
+            texts = _text(turned), _text(operand)
+            what = "is not transposed" if len(texts[0]) < len(texts[1]) else "is transposed"
+            message = f"{min(texts, key=len)} {what}"
             yield "transposed", message, ast.BinOp(pair[0], ast.MatMult(), pair[1])
     elif isinstance(node.op, ast.Pow):
         yield "wrong_factor", f"the power of {a} is missing", left

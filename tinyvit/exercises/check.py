@@ -49,37 +49,52 @@ def check_file(path, stem=None):
 
     Returns a `FileReport`. The student's code runs in a process of its own.
     """
-    file = str(path)
+    return _report(path, stem, *_read_and_run(path, stem))
+
+
+def check_files(paths, stem=None):
+    """Check many files; yields a `FileReport` each, in their order.
+
+    Several run at a time, one on each core; they are judged one after the other.
+    """
+    with ThreadPoolExecutor(granted_cores()) as pool:
+        done = pool.map(lambda path: _read_and_run(path, stem), paths)
+        for path, (answer, outcome) in zip(paths, done, strict=True):
+            yield _report(path, stem, answer, outcome)
+
+
+def _read_and_run(path, stem):
+    """The `Answer` in a file, and its `Ran`; or None, and the exception that says why not."""
+    answer = None
     try:
         answer = read_answer(path, stem)
-    except BadFile as error:
-        return FileReport(file, stem, (_failed("unreadable", error),), bad_input=True)
-    except NotAnAnswer as error:
-        return FileReport(file, stem, (_failed(error.kind, error),))
+        return answer, run_answer(answer) if answer.written else None
+    except (BadFile, NotAnAnswer, Stopped) as error:
+        return answer, error
+
+
+def _report(path, stem, answer, outcome):
+    file = str(path)
+    if isinstance(outcome, BadFile):
+        return FileReport(file, stem, (_failed("unreadable", outcome),), bad_input=True)
+    if isinstance(outcome, NotAnAnswer):
+        return FileReport(file, stem, (_failed(outcome.kind, outcome),))
     exercise = answer.exercise
     states = {task.what: "open" for task in exercise.tasks}
     if not answer.written:
         names = " or ".join(task.function for task in exercise.tasks)
-        results = _failed("not_written", f"nothing is written yet: write {names}")
-        return FileReport(file, exercise.stem, (results,), states)
-    printed = ""
-    try:
-        ran = run_answer(answer)
-        results, printed = tuple(judge(answer, ran)), ran.printed
-    except Stopped as error:
-        results = (_failed(error.kind, error),)
+        result = _failed("not_written", f"nothing is written yet: write {names}")
+        return FileReport(file, exercise.stem, (result,), states)
+    if isinstance(outcome, Stopped):
+        results, printed = (_failed(outcome.kind, outcome),), ""
+    else:
+        results, printed = tuple(judge(answer, outcome)), outcome.printed
     for what in answer.written:
         wrong = any(not result.ok for result in results if result.task in (what, "file"))
         states[what] = "wrong" if wrong else "right"
     record(answer.path, exercise.stem, states)
     flooded = results[0].diagnosis == "endless_print"
     return FileReport(file, exercise.stem, results, states, flooded, printed)
-
-
-def check_files(paths, stem=None):
-    """Check many files, one on each core at a time; yields a `FileReport` each, in their order."""
-    with ThreadPoolExecutor(granted_cores()) as pool:
-        yield from pool.map(lambda path: check_file(path, stem), paths)
 
 
 def _failed(kind, message):
