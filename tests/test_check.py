@@ -316,6 +316,20 @@ def layernorm_backward(dout, cache):
     assert "right where there is a single token" in found.message
 
 
+def test_what_is_not_recognised_says_which_input_makes_it_right():
+    source = """
+def layernorm_backward(dout, cache):
+    xhat, std, weight = cache
+    tokens = tuple(range(dout.ndim - 1))
+    dxhat = dout * (2 * weight**3 - weight**2)
+    dx = dxhat - dxhat.mean(-1, keepdims=True) - xhat * (dxhat * xhat).mean(-1, keepdims=True)
+    return dx / std, (dout * xhat).sum(tokens), dout.sum(tokens)
+"""
+    found = result(source)
+    assert found.diagnosis == "unknown"
+    assert "it is right where weight is all ones or weight is 0" in found.message
+
+
 # ---- the exercise of writing a checker
 
 

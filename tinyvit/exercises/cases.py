@@ -1,11 +1,13 @@
 """The calls that an exercise is checked with: odd sizes, every variant, large and small douts."""
 
 from dataclasses import dataclass, field, replace
+from inspect import signature
 
 import numpy as np
 
 from ..config import ViTConfig
 from ..params import init_params
+from .textbook import textbook_functions
 
 MAIN = {"B": 3, "N": 5, "h": 2, "D": 14, "M": 11, "K": 9, "C": 2, "P": 3, "I": 8, "O": 7}
 OTHER = {"B": 2, "N": 4, "h": 3, "D": 15, "M": 6, "K": 7, "C": 3, "P": 2, "I": 5, "O": 11}
@@ -67,7 +69,17 @@ def cases_of(stem):
     for letter, label in (("B", "a single image"), ("N", "a single token"), ("h", "a single head")):
         probe = build(MAIN | {letter: 1}, 0)[0]
         cases.append(replace(probe, remark=f"there is {label}", probe=True))
-    return cases
+    return [*cases, *_with_plain_parameters(stem, main[0])]
+
+
+def _with_plain_parameters(stem, case):
+    """The same call with each parameter all ones, or all zeros."""
+    first, *_ = textbook_functions(stem).values()
+    for i, (name, arg) in enumerate(zip(signature(first).parameters, case.args, strict=False)):
+        if i and isinstance(arg, np.ndarray) and arg.dtype.kind == "f":
+            for plain, words in ((np.ones_like, "all ones"), (np.zeros_like, "0")):
+                args = (*case.args[:i], plain(arg), *case.args[i + 1 :])
+                yield replace(case, args=args, remark=f"{name} is {words}", probe=True)
 
 
 def _in_float32(case):

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ..workers import granted_cores
-from .judge import STAGES, Result, judge
+from .judge import Result, judge
+from .look import STAGES
 from .progress import record
 from .reading import BadFile, NotAnAnswer, read_answer
 from .sandbox import Stopped, run_answer

@@ -28,11 +28,12 @@ KEPT = 4_000  # of them, to be shown
 def main(folder):
     """Answer one question.
 
-    folder : with question.json: path, stem, functions (dict what -> name), seconds, bytes
+    folder : with question.json: path, stem, functions (dict what -> name), every (seconds between
+        two notes of where the file is), bytes (of memory)
     """
     question = json.loads(Path(folder, "question.json").read_text("utf-8"))
     stuck = open(Path(folder, "stuck.txt"), "w")  # noqa: SIM115  open until the process ends
-    faulthandler.dump_traceback_later(question["seconds"], exit=True, file=stuck)
+    faulthandler.dump_traceback_later(question["every"], repeat=True, file=stuck)
     _limit(question["bytes"])
     printed = Printed()
     sys.stdout = sys.stderr = printed

@@ -53,10 +53,12 @@ def run_answer(answer, seconds=None):
     seconds = seconds or SECONDS
     with tempfile.TemporaryDirectory(prefix="tinyvit-") as folder:
         question = {"path": str(answer.path), "stem": answer.exercise.stem}
-        question |= {"functions": answer.written, "seconds": seconds, "bytes": BYTES}
+        question |= {"functions": answer.written, "every": seconds / 5, "bytes": BYTES}
         Path(folder, "question.json").write_text(json.dumps(question), "utf-8")
-        status = _run(folder, seconds + 5)
-        answers = _answers(folder, status, answer.path, seconds)
+        status = _run(folder, seconds)
+        if status is None:
+            raise _endless(Path(folder, "stuck.txt"), answer.path, seconds)
+        answers = _answers(folder, status)
         if "error" in answers:
             raise _stopped(answers["error"])
         for case in answers["cases"]:
@@ -96,17 +98,22 @@ def _kill(process):
     process.wait()
 
 
-def _answers(folder, status, path, seconds):
+def _answers(folder, status):
     written = Path(folder, "answers.json")
-    if status == 0 and written.exists():
-        return json.loads(written.read_text("utf-8"))
-    stuck = Path(folder, "stuck.txt")
-    lines = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', stuck.read_text("utf-8"))
-    if lines or status is None or "Timeout" in stuck.read_text("utf-8"):
-        where = f"line {lines[0]}: " if lines else ""
-        message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
-        raise Stopped("endless_loop", message)
-    raise Stopped("exit", f"the file ended Python itself (status {status}): leave that to tinyvit")
+    if status or not written.exists():
+        text = f"the file ended Python itself (status {status}): leave that to tinyvit"
+        raise Stopped("exit", text)
+    return json.loads(written.read_text("utf-8"))
+
+
+def _endless(stuck, path, seconds):
+    """What to say of a file that was still running, from the notes of where it was."""
+    line = re.compile(rf'File "{re.escape(str(path))}", line (\d+)')
+    notes = stuck.read_text("utf-8").split("Timeout") if stuck.exists() else []
+    lines = [found[1] for found in map(line.search, notes) if found]
+    where = f"line {lines[-1]}: " if lines else ""
+    message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
+    return Stopped("endless_loop", message)
 
 
 def _stopped(error):
