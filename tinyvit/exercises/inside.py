@@ -6,12 +6,13 @@ judge is in another one.
 """
 
 import contextlib
-import faulthandler
 import inspect
 import io
 import json
 import os
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def main(folder):
         two notes of where the file is), bytes (of memory)
     """
     question = json.loads(Path(folder, "question.json").read_text("utf-8"))
-    stuck = open(Path(folder, "stuck.txt"), "w")  # noqa: SIM115  open until the process ends
-    faulthandler.dump_traceback_later(question["every"], repeat=True, file=stuck)
+    note = Path(folder, "line.txt"), question["path"], question["every"], threading.get_ident()
+    threading.Thread(target=_note_lines, args=note, daemon=True).start()
     _limit(question["bytes"])
     printed = Printed()
     sys.stdout = sys.stderr = printed
@@ -43,6 +44,17 @@ def main(folder):
     np.savez(Path(folder, "arrays.npz"), **recorder.arrays)
     Path(folder, "answers.json").write_text(json.dumps(answers), "utf-8")
     os._exit(0)  # threads that the file has started do not hold this process up
+
+
+def _note_lines(note, path, every, thread):
+    """Write down, again and again, which line of the student's file is being run."""
+    while True:
+        time.sleep(every)
+        frame = sys._current_frames().get(thread)
+        while frame and frame.f_code.co_filename != path:
+            frame = frame.f_back
+        if frame:
+            note.write_text(str(frame.f_lineno), "utf-8")
 
 
 def answers_to(question, recorder):

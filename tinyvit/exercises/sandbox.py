@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -57,7 +56,7 @@ def run_answer(answer, seconds=None):
         Path(folder, "question.json").write_text(json.dumps(question), "utf-8")
         status = _run(folder, seconds)
         if status is None:
-            raise _endless(Path(folder, "stuck.txt"), answer.path, seconds)
+            raise _endless(Path(folder, "line.txt"), seconds)
         answers = _answers(folder, status)
         if "error" in answers:
             raise _stopped(answers["error"])
@@ -106,12 +105,10 @@ def _answers(folder, status):
     return json.loads(written.read_text("utf-8"))
 
 
-def _endless(stuck, path, seconds):
-    """What to say of a file that was still running, from the notes of where it was."""
-    line = re.compile(rf'File "{re.escape(str(path))}", line (\d+)')
-    notes = stuck.read_text("utf-8").split("Timeout") if stuck.exists() else []
-    lines = [found[1] for found in map(line.search, notes) if found]
-    where = f"line {lines[-1]}: " if lines else ""
+def _endless(note, seconds):
+    """What to say of a file that was still running; `note` holds the line where it was last."""
+    line = note.read_text("utf-8") if note.exists() else ""
+    where = f"line {line}: " if line else ""
     message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
     return Stopped("endless_loop", message)
 
