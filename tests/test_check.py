@@ -239,6 +239,12 @@ def test_float32_in_and_float64_out_is_a_remark():
     assert found.ok and "for float32" in found.message and "got float64" in found.message
 
 
+def test_what_is_wrong_in_float32_only_is_a_remark():
+    wrong = RELU.format("return dout * cache[0] * (1 if dout.dtype == 'd' else 1 + dout[0, 0, 0])")
+    found = result(wrong)
+    assert found.ok and "right; but for float32 it is off by" in found.message
+
+
 def test_right_to_float32():
     source = "import numpy as np\n" + RELU.format(
         "return (dout.astype('f') * cache[0]) * np.float64(1)"
@@ -459,6 +465,7 @@ def test_a_file_cannot_change_the_judge(here):
 def test_modules_beside_the_file_can_be_imported(here):
     write("helper.py", "def mask(dout, positive):\n    return dout * positive\n")
     assert check("import helper\n" + RELU.format("return helper.mask(dout, cache[0])")).passed
+    assert tree(here) == ["answer.py", "helper.py"]
 
 
 def test_nothing_is_left_behind(here):

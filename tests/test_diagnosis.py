@@ -8,11 +8,12 @@ from catalogue import tally as tally_of
 from tinyvit import check_backward, ops
 from tinyvit.diagnosis import Evidence, diagnose_gradients, explain
 from tinyvit.diagnosis.change import changes
-from tinyvit.diagnosis.mistake import with_mistakes
+from tinyvit.diagnosis.mistake import Mistake, with_mistakes
+from tinyvit.diagnosis.pairs import pairs_of_effects
 from tinyvit.diagnosis.reading import exchanged
 from tinyvit.diagnosis.sizes import axis_letters, shapes_in_letters, sizes_of
 from tinyvit.diagnosis.slips import slips
-from tinyvit.diagnosis.subject import library, textbook_pair
+from tinyvit.diagnosis.subject import Subject, library, textbook_pair
 from tinyvit.diagnosis.where import where_wrong
 from tinyvit.exercises.heat_text import heat_text
 from tinyvit.exercises.textbook import textbook_functions
@@ -390,3 +391,83 @@ def test_names_given_splits_pairs():
     source = answers_of("softmax").RIGHT
     results = results_of(next(iter(source.values())), "softmax")
     assert names_given(results) == set()
+
+
+# ---- how an explanation is chosen
+
+
+def toy(dout, x):
+    """Two gradients of a toy."""
+    common = dout * x * (1 + x * x)
+    return common + dout, common * x
+
+
+def toy_evidence(got):
+    dout, x = normal(4, 5), 1 + normal(4, 5, seed=1) ** 2
+
+    def named_pair(returned):
+        return dict(zip(("da", "db"), returned, strict=True))
+
+    mistakes = (
+        Mistake("missing_term", "common + dout", "common", "dout is missing"),
+        Mistake("wrong_factor", "common + dout", "2 * common + dout", "twice"),
+        Mistake("missing_factor", "* (1 + x * x)", "", "the last factor is missing"),
+        Mistake("wrong_constant", "dout * x *", "2 * dout * x *", "2 too many"),
+        Mistake("sign", "common * x", "-common * x", "the sign"),
+    )
+    subject = Subject(toy, lambda: ((dout, x), {}), named_pair, mistakes)
+    right = named_pair(toy(dout, x))
+    return Evidence(got(dout, x, right), right, subject=subject)
+
+
+def test_what_explains_both_gradients_comes_first():
+    def twice_common(dout, x, right):
+        return {"da": 2 * right["da"] - dout, "db": 2 * right["db"]}
+
+    found = explain(toy_evidence(twice_common))
+    assert {finding.kind for finding in found.values()} == {"wrong_constant"}
+
+
+def test_what_would_make_a_right_gradient_wrong_comes_last():
+    def only_one(dout, x, right):
+        return {"da": 2 * right["da"] - dout, "db": right["db"]}
+
+    found = explain(toy_evidence(only_one))
+    assert {name: finding.kind for name, finding in found.items()} == {"da": "wrong_factor"}
+
+
+def test_effects_of_two_mistakes_add_up_or_multiply():
+    def missing_and_sign(dout, x, right):
+        return {"da": dout * x, "db": -right["db"] / (1 + x * x)}
+
+    evidence = toy_evidence(missing_and_sign)
+    pairs_found = pairs_of_effects(evidence, "db", evidence.subject.mistakes)
+    kinds = {tuple(sorted(one.kind for one in pair)) for pair, _ in pairs_found}
+    assert ("missing_factor", "sign") in kinds
+    assert set(explain(evidence)["db"].kind.split("+")) == {"missing_factor", "sign"}
+
+
+def test_an_explanation_must_be_much_nearer_than_the_right_gradient():
+    right = normal(3, 4)
+    evidence = Evidence({"dx": right * (1 + 5e-7)}, {"dx": right})
+    assert evidence.wrong == ["dx"]
+    assert not evidence.fits("dx", right * (1 + 3e-7))
+    assert evidence.fits("dx", right * (1 + 5e-7))
+
+
+def test_two_variants_with_a_mistake_each():
+    source = """
+from math import erf, pi, sqrt
+
+import numpy as np
+
+def gelu_backward(dout, cache):
+    x, gate, approximate = cache
+    if approximate == "none":
+        return dout * gate
+    du = sqrt(2 / pi) * (1 + 0.044715 * x * x)
+    return dout * (gate + x * 2 * gate * (1 - gate) * du)
+"""
+    (found,) = results_of(source, "gelu")
+    assert set(found.diagnosis.split("+")) == {"missing_term", "wrong_constant"}
+    assert 'with approximate="tanh"' in found.message

@@ -234,10 +234,10 @@ def _of_call(node):
         whole = _text(node.func.value)
         yield "sum_mean", f"the {other} of {whole} stands where its {name} belongs", changed
         for i, keyword in enumerate(node.keywords):
-            for axis in AXES if keyword.arg == "axis" else ():
+            for words, axis in _axes(node.func.value) if keyword.arg == "axis" else ():
                 changed = copy.deepcopy(node)
-                changed.keywords[i].value = ast.Constant(axis)
-                yield "wrong_axis", f"the {name} goes over axis {axis}", changed
+                changed.keywords[i].value = axis
+                yield "wrong_axis", f"the {name} goes over {words}", changed
         if any(keyword.arg == "keepdims" for keyword in node.keywords):
             message = f"the {name} goes over all of {whole}"
             yield "wrong_axis", message, ast.Call(node.func, [], [])
@@ -254,6 +254,14 @@ def _of_call(node):
                 yield "wrong_order", f"axes {i} and {j} of {name}( ) are exchanged", changed
     if name.endswith("_backward") and node.args:
         yield "missing_factor", f"{name} is left out: its dout goes through unchanged", node.args[0]
+
+
+def _axes(array):
+    """The axes that a sum may go over: in words, and as an expression."""
+    for axis in AXES:
+        yield f"axis {axis}", ast.Constant(axis)
+    rows = ast.parse(f"tuple(range(({ast.unparse(array)}).ndim - 1))", mode="eval").body
+    yield "all axes but the last", rows
 
 
 def _of_number(node):

@@ -80,5 +80,5 @@ def _evidence(result, console):
     place = f"at {tuple(int(i) for i in worst)}: " if got.ndim else ""
     console.print(f"    {place}got {got[worst]:.6g}, expected {expected[worst]:.6g}")
     if result.diagnosis == "unknown" and got.ndim:
-        console.print(f"    where {result.name} is wrong:")
+        console.print(f"    where {result.name} is wrong (its last axis runs across):")
         console.print("\n".join(f"    {line}" for line in heat_text(got, expected)))

@@ -19,8 +19,10 @@ def with_the_quotient_rule(dout, cache):
     """From exps and their sum, which meet in a quotient."""
     exps = np.exp(given.x - given.x.max(axis=-1, keepdims=True))
     total = exps.sum(axis=-1, keepdims=True)
-    dexps = dout / total
-    dtotal = (-dout * exps / total**2).sum(axis=-1, keepdims=True)
+    inverse = 1 / total
+    dexps = dout * inverse
+    dinverse = (dout * exps).sum(axis=-1, keepdims=True)
+    dtotal = -dinverse / total**2
     dexps = dexps + dtotal
     return dexps * exps
 
