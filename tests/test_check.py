@@ -1,6 +1,7 @@
 """`tinyvit check`: the order of checks, what a student is told, and what no file can do."""
 
 import csv
+import inspect
 import json
 import time
 
@@ -15,6 +16,7 @@ from tinyvit.exercises.cases import cases_of
 from tinyvit.exercises.check import check_file
 from tinyvit.exercises.shelf import all_exercises, find_exercise
 from tinyvit.exercises.textbook import textbook_functions
+from tinyvit.gradcheck import numerical_gradient
 
 STEMS = [exercise.stem for exercise in all_exercises()]
 RELU = "def relu_backward(dout, cache):\n    {}\n"
@@ -47,8 +49,8 @@ def solution_of(stem):
     """The textbook's own file, as a student's would be."""
     if stem == "gradcheck":
         path = REPO / "lessons" / "exercises" / "solutions" / "gradcheck.py"
-    else:
-        path = REPO / "tinyvit" / {"vit": "vit.py", "adamw": "optim.py"}.get(stem, f"ops/{stem}.py")
+        return f"{path.read_text('utf-8')}\n\n{inspect.getsource(numerical_gradient)}"
+    path = REPO / "tinyvit" / {"vit": "vit.py", "adamw": "optim.py"}.get(stem, f"ops/{stem}.py")
     source = path.read_text("utf-8").replace("from ..", "from tinyvit.")
     package = "tinyvit" if stem in ("vit", "adamw") else "tinyvit.ops"
     return source.replace("from . import", f"from {package} import").replace(
@@ -339,14 +341,6 @@ def layernorm_backward(dout, cache):
 # ---- the exercise of writing a checker
 
 
-def checker(line):
-    path = REPO / "lessons" / "exercises" / "solutions" / "gradcheck.py"
-    source = path.read_text("utf-8")
-    old, new = line
-    assert source.count(old) == 1, source
-    return {one.name: one for one in results_of(source.replace(old, new), None)}
-
-
 def test_a_one_sided_difference_is_named():
     source = """
 import numpy as np
@@ -363,6 +357,28 @@ def numerical_gradient(call, x, dout, step=1e-5):
 """
     found = result(source, "gradient")
     assert not found.ok and found.diagnosis != "unknown", found
+
+
+@pytest.mark.parametrize(
+    "old, new, trial",
+    [
+        ("standard_normal(np.shape(out))", "permutation(np.ones(np.shape(out)))", "softmax with a plain mean"),
+        ("zip(args, grads, strict=True)", "[(args[0], grads[0])]", "last gradient"),
+        ("expected).max() > tolerance", "expected).mean() > 0.05", "one element"),
+        ("tolerance * size + rounding", "tolerance", "small gradients"),
+        ("np.isfinite(got).all()", "True", "NaN"),
+        ("np.shape(got) != x.shape", "False", "another shape"),
+        ("if len(grads) != len(args):", "if False:", "one too few"),
+        ("return True", "return False", "right linear"),
+        ("args = [arg.copy() for arg in args]", "args[0] += 1", "right linear"),
+        ("return True", "return 1", "right gelu"),
+    ],
+)  # fmt: skip
+def test_each_trial_of_a_checker_finds_its_mistake(old, new, trial):
+    source = solution_of("gradcheck")
+    assert source.count(old) == 1
+    results = {one.name: one for one in results_of(source.replace(old, new), None)}
+    assert not results[trial].ok, results
 
 
 def test_a_checker_that_passes_wrong_backwards_is_told_so():
