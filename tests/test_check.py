@@ -362,7 +362,11 @@ def numerical_gradient(call, x, dout, step=1e-5):
 @pytest.mark.parametrize(
     "old, new, trial",
     [
-        ("standard_normal(np.shape(out))", "permutation(np.ones(np.shape(out)))", "softmax with a plain mean"),
+        (
+            "standard_normal(np.shape(out))",
+            "permutation(np.ones(np.shape(out)))",
+            "softmax with a plain mean",
+        ),
         ("zip(args, grads, strict=True)", "[(args[0], grads[0])]", "last gradient"),
         ("expected).max() > tolerance", "expected).mean() > 0.05", "one element"),
         ("tolerance * size + rounding", "tolerance", "small gradients"),
@@ -373,7 +377,7 @@ def numerical_gradient(call, x, dout, step=1e-5):
         ("args = [arg.copy() for arg in args]", "args[0] += 1", "right linear"),
         ("return True", "return 1", "right gelu"),
     ],
-)  # fmt: skip
+)
 def test_each_trial_of_a_checker_finds_its_mistake(old, new, trial):
     source = solution_of("gradcheck")
     assert source.count(old) == 1
