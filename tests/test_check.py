@@ -546,7 +546,14 @@ def test_json(here, capsys):
     assert results["dx"]["ok"] is False and results["dx"]["diagnosis"] == "sign"
     assert results["dx"]["error"] == pytest.approx(2) and "sign" in results["dx"]["message"]
     assert results["dweight"] == {
-        **{"name": "dweight", "task": "backward", "ok": True, "diagnosis": None, "message": ""},
+        **{
+            "name": "dweight",
+            "task": "backward",
+            "ok": True,
+            "diagnosis": None,
+            "message": "",
+            "evidence": "",
+        },
         "error": pytest.approx(0, abs=1e-12),
     }
 

@@ -49,7 +49,9 @@ class GradientCheck:
     def message(self):
         """What the mistake most likely is, in words; None if it is right."""
         found = self.finding and self.finding()
-        return found.message if found else None
+        if not found:
+            return None
+        return f"{found.message} ({found.evidence})" if found.evidence else found.message
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def _as_json(report):
             "error": result.error,
             "diagnosis": result.diagnosis,
             "message": result.message,
+            "evidence": result.evidence,
         }
         for result in report.results
     ]

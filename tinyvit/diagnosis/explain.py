@@ -21,11 +21,13 @@ class Finding:
     """What is wrong with one gradient.
 
     kind : short stable name: "missing_term"; two mistakes are joined by "+"
-    message : for a student, with what it rests on
+    message : for a student
+    evidence : what it rests on, if that is not in the message
     """
 
     kind: str
     message: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def joined(parts, agreement):
     messages = [part.message for part in parts]
     message = messages[0] if len(messages) == 1 else f"two mistakes: {'; and '.join(messages)}"
     numbers = f"your numbers to {agreement:.0e}" if agreement else "exactly your numbers"
-    return Finding("+".join(kinds), f"{message} (so changed, the textbook gives {numbers})")
+    return Finding("+".join(kinds), message, f"so changed, the textbook gives {numbers}")
 
 
 def explain(first, *others, explained=()):

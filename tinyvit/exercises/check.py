@@ -99,4 +99,4 @@ def _report(path, stem, answer, outcome):
 
 
 def _failed(kind, message):
-    return Result("file", "file", False, None, kind, str(message), "run")
+    return Result("file", "file", False, diagnosis=kind, message=str(message), stage="run")

@@ -23,6 +23,7 @@ class Result:
     error : largest relative error; None where nothing could be compared
     diagnosis : short stable name of what is wrong; None if nothing is
     message : in words; also a remark on something that is right
+    evidence : what the message rests on, if that is not in it
     stage : which of STAGES failed; None if none did
     got, expected : the arrays of the first case in which the value is wrong
     """
@@ -33,6 +34,7 @@ class Result:
     error: float | None = None
     diagnosis: str | None = None
     message: str = ""
+    evidence: str = ""
     stage: str | None = None
     got: np.ndarray | None = field(default=None, repr=False, compare=False)
     expected: np.ndarray | None = field(default=None, repr=False, compare=False)
@@ -82,6 +84,7 @@ def _result(name, looks, found):
         ok=False,
         diagnosis=finding.kind,
         message=finding.message,
+        evidence=finding.evidence,
         stage=stage,
         got=first.got[name],
         expected=first.expected.right[name],
@@ -95,13 +98,16 @@ def _of_all_variants(name, first, wrong, looks, found):
     for look in [first, *(look for look in wrong if look.troubles[name].stage == "value")]:
         if look.case.variant not in said:
             said[look.case.variant] = look, _why(name, look, looks, found)
-    kinds = {}
+    kinds, evidence = {}, {}
     for look, finding in said.values():
         is_news = not kinds or finding.kind != "unknown"
         if is_news and not set(finding.kind.split("+")) <= set("+".join(kinds).split("+")):
             label = f"{look.case.label}: " if look.case.label else ""
             kinds[finding.kind] = f"{label}{finding.message}"
-    return Finding("+".join(kinds), "; and ".join(kinds.values()))
+            evidence[finding.evidence] = None
+    return Finding(
+        "+".join(kinds), "; and ".join(kinds.values()), "; ".join(filter(None, evidence))
+    )
 
 
 def _why(name, first, looks, found):

@@ -78,6 +78,8 @@ def _evidence(result, console):
     got, expected = np.asarray(result.got), np.asarray(result.expected)
     worst = np.unravel_index(np.abs(got - expected).argmax(), got.shape)
     place = f"at {tuple(int(i) for i in worst)}: " if got.ndim else ""
+    if result.evidence:
+        console.print(f"    {result.evidence}")
     console.print(f"    {place}got {got[worst]:.6g}, expected {expected[worst]:.6g}")
     if result.diagnosis == "unknown" and got.ndim:
         console.print(f"    where {result.name} is wrong (its last axis runs across):")
