@@ -23,18 +23,18 @@ from .cases import cases_of
 from .textbook import textbook_functions
 
 PRINTED = 1_000_000  # characters that a file may print
+STUCK = 86  # exit status of a process that did not come to its end
 KEPT = 4_000  # of them, to be shown
 
 
 def main(folder):
     """Answer one question.
 
-    folder : with question.json: path, stem, functions (dict what -> name), every (seconds between
-        two notes of where the file is), bytes (of memory)
+    folder : with question.json: path, stem, functions (dict what -> name), seconds, bytes
     """
     question = json.loads(Path(folder, "question.json").read_text("utf-8"))
-    note = Path(folder, "line.txt"), question["path"], question["every"], threading.get_ident()
-    threading.Thread(target=_note_lines, args=note, daemon=True).start()
+    watched = Path(folder, "line.txt"), question["path"], question["seconds"]
+    threading.Thread(target=_end, args=(*watched, threading.get_ident()), daemon=True).start()
     _limit(question["bytes"])
     printed = Printed()
     sys.stdout = sys.stderr = printed
@@ -46,15 +46,16 @@ def main(folder):
     os._exit(0)  # threads that the file has started do not hold this process up
 
 
-def _note_lines(note, path, every, thread):
-    """Write down, again and again, which line of the student's file is being run."""
-    while True:
-        time.sleep(every)
+def _end(note, path, seconds, thread):
+    """End the process when its time is up, and note the line of the student's file it is at."""
+    time.sleep(seconds)
+    frame = None
+    while frame is None:  # it may just be somewhere else
         frame = sys._current_frames().get(thread)
         while frame and frame.f_code.co_filename != path:
             frame = frame.f_back
-        if frame:
-            note.write_text(str(frame.f_lineno), "utf-8")
+    note.write_text(str(frame.f_lineno), "utf-8")
+    os._exit(STUCK)
 
 
 def answers_to(question, recorder):

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .inside import STUCK
+
 SECONDS = 10.0
+GRACE = 5.0  # more of them, for a process that starts slowly, or cannot be ended from within
 BYTES = 3_000_000_000
 
 
@@ -52,10 +55,10 @@ def run_answer(answer, seconds=None):
     seconds = seconds or SECONDS
     with tempfile.TemporaryDirectory(prefix="tinyvit-") as folder:
         question = {"path": str(answer.path), "stem": answer.exercise.stem}
-        question |= {"functions": answer.written, "every": seconds / 5, "bytes": BYTES}
+        question |= {"functions": answer.written, "seconds": seconds, "bytes": BYTES}
         Path(folder, "question.json").write_text(json.dumps(question), "utf-8")
-        status = _run(folder, seconds)
-        if status is None:
+        status = _run(folder, seconds + GRACE)
+        if status in (None, STUCK):
             raise _endless(Path(folder, "line.txt"), seconds)
         answers = _answers(folder, status)
         if "error" in answers:
@@ -106,7 +109,7 @@ def _answers(folder, status):
 
 
 def _endless(note, seconds):
-    """What to say of a file that was still running; `note` holds the line where it was last."""
+    """What to say of a file that was still running; `note` holds the line where it was."""
     line = note.read_text("utf-8") if note.exists() else ""
     where = f"line {line}: " if line else ""
     message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
