@@ -318,7 +318,7 @@ WRONG = [
     ("einsum", "dk: keys and queries exchanged", "transposed", '"bhij,bhid->bhjd", ds, q', '"bhij,bhjd->bhid", ds, q'),
     ("einsum", "forward: softmax over the queries", "wrong_axis", "a = a / a.sum(-1, keepdims=True)", "a = a / a.sum(-2, keepdims=True)"),
     ("einsum", "forward: the weights transposed", "transposed", '"bhij,bhjd->bihd", a, v', '"bhji,bhjd->bihd", a, v'),
-    ("einsum", "forward: the scale is d, not its root", "wrong_factor wrong_constant", "k) * q.shape[-1] ** -0.5", "k) * q.shape[-1] ** -1.0"),
+    ("einsum", "forward: the scale is d, not its root", "scale wrong_factor wrong_constant", "k) * q.shape[-1] ** -0.5", "k) * q.shape[-1] ** -1.0"),
     ("given_cache", "heads and tokens mixed in the reshape", "wrong_order", ".reshape(B, T, H, hd).swapaxes(1, 2)", ".reshape(B, H, T, hd)"),
     ("given_cache", "heads and tokens not exchanged at the end", "wrong_order", "g.swapaxes(1, 2).reshape(B, T, C)", "g.reshape(B, T, C)"),
     ("given_cache", "the scale applied twice", "scale wrong_factor", "/ hd**0.5", "/ hd**0.5 / hd**0.5"),
