@@ -471,3 +471,12 @@ def gelu_backward(dout, cache):
     (found,) = results_of(source, "gelu")
     assert set(found.diagnosis.split("+")) == {"missing_term", "wrong_constant"}
     assert 'with approximate="tanh"' in found.message
+
+
+def test_what_other_sizes_speak_against_is_not_said():
+    right, other = normal(2, 5), normal(3, 5)
+    one = Evidence({"dx": 2 * right}, {"dx": right}, {"B": 2})
+    against = Evidence({"dx": other**3}, {"dx": other}, {"B": 3})
+    assert explain(one)["dx"].kind == "scale"
+    found = explain(one, against).get("dx")
+    assert found is None or "B times" not in found.message and "twice" not in found.message

@@ -85,8 +85,8 @@ def explain(first, *others, explained=()):
             warnings.simplefilter("ignore")  # what a wrong formula divides by
             possible = stage(first, missing) if missing else {}
         for name, explanations in possible.items():
-            if explanations:
-                best = _most_supported(explanations, name, others)
+            best = _supported(explanations, name, others)
+            if best:
                 is_explained = isinstance(best, Explanation)
                 found[name] = best.finding(first, name) if is_explained else best
     return found
@@ -225,15 +225,16 @@ def _subject(evidence, source):
     return getattr(evidence.subject, source) if evidence.subject else ()
 
 
-def _most_supported(explanations, name, others):
-    """The first explanation that holds for the other sizes, too; else the first."""
+def _supported(explanations, name, others):
+    """The first explanation that the other sizes do not speak against; None if there is none."""
     others = [evidence for evidence in others if name in evidence.wrong][:COMPARED]
     for explanation in explanations:
-        if isinstance(explanation, Explanation):
-            values = [(evidence, explanation.value(evidence, name)) for evidence in others]
-            if all(value is not None and e.fits(name, value) for e, value in values):
-                return explanation
-    return explanations[0]
+        if not isinstance(explanation, Explanation):
+            return explanation
+        values = [(evidence, explanation.value(evidence, name)) for evidence in others]
+        if all(value is not None and e.fits(name, value) for e, value in values):
+            return explanation
+    return None
 
 
 STAGES = (

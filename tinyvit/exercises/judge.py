@@ -148,7 +148,6 @@ class _Diagnosis:
 
     def of(self, look):
         others = [o for o in self._looks if o is not look and o.case.variant == look.case.variant]
-        others += [o for o in self._looks if o is not look and o not in others]
         known = [name for name in look.troubles if _of_the_cache(name, look)]
         evidence = (one.evidence for one in others if one.troubles)
         return explain(look.evidence, *evidence, explained=known)
