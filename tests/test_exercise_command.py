@@ -1,5 +1,6 @@
 """`tinyvit exercise`: the list, files to fill in, hints, solutions, the watch, what is kept."""
 
+import io
 import json
 import os
 import subprocess
@@ -330,9 +331,12 @@ class Keyboard:
         return True
 
 
-def test_without_a_terminal_a_solution_needs_yes(here, capsys):
+def test_where_nobody_answers_a_solution_needs_yes(here, capsys, monkeypatch):
     good(capsys, "start", "linear")
-    assert "not shown: nobody is there to ask (--yes shows it)" in bad(capsys, "solution", "linear")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["exercise", "solution", "linear"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "nobody is there to answer (--yes shows it)" in err
     assert "solution" not in kept()["linear"]
     textbook = shelf.solution(shelf.find_exercise("linear"), "backward")
     assert solution(capsys, "linear", "backward") == textbook
@@ -341,14 +345,20 @@ def test_without_a_terminal_a_solution_needs_yes(here, capsys):
     assert kept()["linear"]["solution"] == ["backward", "forward"]
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", "", "what?\n"])
+def test_hints_and_solutions_are_given_before_the_start(here, capsys):
+    assert "hint 1 of" in good(capsys, "hint", "linear")
+    assert kept()["linear"]["hints"] == {"forward": 1}
+    assert solution(capsys, "softmax", "backward").startswith("def softmax_backward")
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "what?\n"])
 def test_a_solution_is_not_shown_on_a_no(here, capsys, monkeypatch, answer):
     good(capsys, "start", "linear")
     monkeypatch.setattr("sys.stdin", Keyboard([answer]))
-    assert main(["exercise", "solution", "linear", "backward"]) == 2
+    assert main(["exercise", "solution", "linear", "backward"]) == 0
     out, err = capsys.readouterr()
     question = "Show the solution of linear backward? [y/N] "
-    assert out == "" and err == f"{question}tinyvit: the solution is not shown\n"
+    assert out == "" and err == f"{question}the solution is not shown\n"
     assert "solution" not in kept()["linear"]
 
 
@@ -385,9 +395,7 @@ def test_which_solution_is_asked_when_all_is_right(here, capsys):
         ("start", "STEM (tinyvit exercise start --help shows an example)"),
         ("begin linear", "invalid choice: 'begin'"),
         ("list --dri x", "--dri"),
-        ("hint softmax", "not started in exercises: tinyvit exercise start softmax"),
-        ("reset softmax", "not started"),
-        ("solution softmax --yes", "not started"),
+        ("reset softmax", "not started in exercises: tinyvit exercise start softmax"),
         ("watch softmax", "not started"),
         ("watch --dir none", "no exercise is started in none: tinyvit exercise next --dir none"),
         ("hint linear sideways", "no task 'sideways' in linear: there are forward, backward"),

@@ -163,7 +163,7 @@ def _put_stub(exercise, path, progress):
 
 
 def _hint(args, progress):
-    exercise = _started(args.stem, progress)
+    exercise = find_exercise(args.stem)
     task = _chosen(exercise, args.task, progress)
     if task is None:
         print(f"all of {exercise.title} is right: no hint is needed")
@@ -208,13 +208,14 @@ def _reset(args, progress):
 
 
 def _solution(args, progress):
-    exercise = _started(args.stem, progress)
+    exercise = find_exercise(args.stem)
     task = _chosen(exercise, args.task, progress)
     if task is None:
         names = " or ".join(task.what for task in exercise.tasks)
         raise InputError(f"all of {exercise.title} is right: say which to show, {names}")
-    if not args.yes:
-        _ask(f"Show the solution of {exercise.stem} {task.what}? [y/N] ")
+    if not (args.yes or _agreed(f"Show the solution of {exercise.stem} {task.what}? [y/N] ")):
+        print("the solution is not shown", file=sys.stderr)
+        return
     progress.set_seen(exercise.stem, task.what)
     progress.write()
     source = solution(exercise, task.what)
@@ -233,17 +234,13 @@ def _solution(args, progress):
         console.print("get_array_module(x) is np, for NumPy's arrays", style="dim")
 
 
-def _ask(question):
-    no = "the solution is not shown"
-    if not sys.stdin.isatty():
-        raise InputError(f"{no}: nobody is there to ask (--yes shows it)")
+def _agreed(question):
     print(question, end="", file=sys.stderr, flush=True)
     try:
-        answer = input()
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise InputError(no)
+        print(file=sys.stderr)
+        raise InputError("not shown: nobody is there to answer (--yes shows it)") from None
 
 
 def _started(stem, progress):

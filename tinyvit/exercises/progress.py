@@ -133,6 +133,7 @@ class Progress:
 
         Raises OSError where the folder cannot be written.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
         if self._keep_as:
             self._path.rename(self._keep_as)
             self._keep_as = None
