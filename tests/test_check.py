@@ -119,6 +119,17 @@ def test_a_stub_with_one_side_written():
     assert [(one.name, one.ok) for one in results] == [("dx", True)]
 
 
+def test_a_list_is_as_good_as_a_tuple():
+    source = """
+def relu_forward(x):
+    return [x * (x > 0), [x > 0]]
+
+def relu_backward(dout, cache):
+    return [dout * cache[0]]
+"""
+    assert [one.ok for one in results_of(source, None)] == [True, True]
+
+
 def test_an_own_cache_is_used():
     source = """
 def relu_forward(x):

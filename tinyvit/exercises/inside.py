@@ -180,11 +180,11 @@ class Recorder:
 
     def _call(self, function, args, kwargs, first_only):
         returned = function(*args, **kwargs)
-        if first_only and isinstance(returned, tuple) and len(returned) == 2:
+        many = isinstance(returned, (tuple, list))
+        if first_only and many and len(returned) == 2:
             out, cache = returned
             found = {"returned": [self.item(out)], "many": True, "own_cache": True}
             return found | {"both": (out, cache)}
-        many = isinstance(returned, (tuple, list))
         items = [self.item(one) for one in (returned if many else [returned])]
         return {"returned": items, "many": many}
 
