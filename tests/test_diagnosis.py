@@ -137,7 +137,7 @@ def test_heat_text():
     got = right + np.array([[0, 0.01, 0.1], [0.5, 4, 0]])
     first, second, legend = heat_text(got, right)
     assert (first, second) == ("0  ·░░", "1  ▒█·") and "right" in legend
-    assert len(heat_text(np.ones((90, 100)), np.zeros((90, 100)))) == 14
+    assert len(heat_text(np.ones((90, 100)), np.zeros((90, 100)))) == 10
 
 
 # ---- letters

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ROWS, COLUMNS = 12, 60
+ROWS, COLUMNS = 8, 60
 MARKS = ((1e-6, "·"), (0.05, "░"), (0.25, "▒"), (0.6, "▓"), (np.inf, "█"))
 LEGEND = "· right   ░ ▒ ▓ █ wrong, from a little to as much as the largest value"
 
