@@ -213,4 +213,6 @@ figure(
 # lost, none is computed. Its backward takes each gradient home. And a right shape does not mean
 # that the numbers are in the right places: a gradient check does.
 #
+# Write it yourself: `tinyvit exercise start patchify`.
+#
 # Next: `02_linear`, where each patch of 768 numbers becomes a token of 768 features.

@@ -307,4 +307,6 @@ for features in (3, 4):
 # a convolution with stride P it gives the same numbers for the same work. Its gradient for a weight
 # adds over all tokens that used it: `dweight = dout.T @ x`.
 #
+# Write it yourself: `tinyvit exercise start linear`.
+#
 # Next: `03_embed`, where the tokens learn where they were, and one more joins them.

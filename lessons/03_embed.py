@@ -281,4 +281,6 @@ for B in (1, 2):
 # of numbers to each place. Without these rows a ViT sees a bag of patches. Backward, what every
 # image shares collects its gradient from every image.
 #
+# Write it yourself: `tinyvit exercise start embed`.
+#
 # Next: `04_layernorm`, the first thing that happens to the tokens in a block.

@@ -175,4 +175,6 @@ predict(
 # **What to keep.** LayerNorm works on each token alone. It removes a token's size and level, and its
 # gradient removes the same two from what flows back: that is what the two extra terms are.
 #
+# Write it yourself: `tinyvit exercise start layernorm`.
+#
 # Next: `05_softmax`, where scores become shares.

@@ -216,4 +216,6 @@ print(report)
 # score first. Its gradient only shifts shares from one to another, and dies when one has them all.
 # Check gradients with a random `dout`.
 #
+# Write it yourself: `tinyvit exercise start softmax`.
+#
 # Next: `06_attention`, where each token's shares say at whom it looks.

@@ -341,4 +341,6 @@ figure(show.pictures(shown, height=2.55), "06_mixed")
 # head with a part of the width. Every token meets every other, at a price of N squared. Dividing
 # by sqrt(d) keeps the softmax able to learn. The way back uses the same matrices, transposed.
 #
+# Write it yourself: `tinyvit exercise start attention`.
+#
 # Next: `07_gelu`, the bend between the two layers of the MLP.

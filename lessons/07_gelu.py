@@ -246,4 +246,6 @@ print(
 # gate moves with `x`; its slope is negative left of -0.75 and rises above 1 on the right. ReLU's
 # gradient at negative numbers is exactly 0. Forward and backward must be of the same form.
 #
+# Write it yourself: `tinyvit exercise start gelu`.
+#
 # Next: `08_mlp`, where GELU stands between two linear layers: 768 -> 3072 -> 768.

@@ -250,4 +250,6 @@ print(tinyvit.check_backward(mlp_forward, forgetful_backward, args))
 # holds two thirds of a block's parameters. Its backward is three backwards in a row, and the
 # activation's slope decides how much of the gradient gets through.
 #
+# Write it yourself: `tinyvit exercise start mlp`.
+#
 # Next: `09_block`, where attention and the MLP stand on residual branches.

@@ -374,4 +374,6 @@ figure(show.lines(np.arange(64), runs, **text), "09_warm_up")
 # the LayerNorm stands in the branch, the stream is free, and what comes in behind the last block
 # reaches the first one whole.
 #
+# Write it yourself: `tinyvit exercise start block`.
+#
 # Next: `10_cross_entropy`, where the gradient begins.

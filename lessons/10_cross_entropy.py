@@ -272,4 +272,6 @@ for wrong in (without_mean, turned_round):
 # knowing nothing. Its gradient is `(p - y) / B`. Label smoothing moves the target, so that the push
 # ends. And the logarithm of a softmax is computed in one piece.
 #
+# Write it yourself: `tinyvit exercise start cross_entropy`.
+#
 # Next: `11_gradcheck`: what the check does that all lessons have used so far.

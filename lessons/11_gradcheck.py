@@ -326,6 +326,6 @@ print(f"largest relative error: {report.error:.0e}; all right: {report.ok}")
 # derivative: larger steps cut too much off, smaller ones drown in rounding. Check with a random
 # `dout`, odd and unequal sizes, and read `got / expected`. `tinyvit gradcheck` does it for every
 # pair of this project and for whole models; do it first with every backward you write yourself.
-# Writing this checker is an exercise, too: `tinyvit exercise start gradcheck`.
+# Write this checker yourself: `tinyvit exercise start gradcheck`.
 #
 # Next: `12_vit`, where all the pairs become one model.

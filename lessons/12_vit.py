@@ -316,4 +316,6 @@ print(f"{right} of {len(report.gradients)} right, worst {report.error:.0e}")
 # parameter gets a gradient of its own shape, and the residual stream brings it to the first block.
 # One sequence goes in, one label comes out.
 #
+# Write it yourself: `tinyvit exercise start vit`.
+#
 # Next: `13_train`, where these gradients are put to use.

@@ -254,4 +254,6 @@ figure(drawing, "13_hardest")
 # knowing nothing costs (log K); after it, compare training and test images. Nearly every broken
 # training shows in the first few dozen steps of the curve.
 #
+# Write it yourself: `tinyvit exercise start adamw`.
+#
 # Next: `14_what_it_learned`, where we open the trained model.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tiny import REPO, environment
 
+from tinyvit.exercises.shelf import find_exercise
 from tinyvit.lessons.audience import Script, before
 from tinyvit.lessons.cells import read_cells
 from tinyvit.lessons.notebook import write_notebook
@@ -72,6 +73,15 @@ def test_a_lesson_asks_draws_checks_and_names_the_next(lesson):
     assert last.kind == "text" and "**What to keep.**" in last.source and "Next:" in last.source
     if lesson is not LESSONS[-1]:
         assert f"`{LESSONS[LESSONS.index(lesson) + 1].path.stem}`" in last.source
+
+
+@each_lesson
+def test_a_lesson_on_a_pair_names_its_exercise(lesson):
+    last = read_cells(lesson.path.read_text("utf-8"))[-1].source
+    if lesson.stem in PAIRS:
+        assert f"`tinyvit exercise start {lesson.stem}`" in last
+    for stem in re.findall(r"tinyvit exercise start (\w+)", last):
+        assert find_exercise(stem).lesson == lesson.number
 
 
 @each_lesson
