@@ -78,15 +78,9 @@ def _row(report):
     right = " ".join(result.name for result in report.results if result.ok)
     wrong = " ".join(result.name for result in report.results if not result.ok)
     first = report.first
-    diagnosis, message = (first.diagnosis, _said(first)) if first else ("", "")
+    diagnosis, message = (first.diagnosis, first.said()) if first else ("", "")
     passed = "yes" if report.passed else "no"
     return (report.file, report.exercise or "", passed, right, wrong, diagnosis, message)
-
-
-def _said(result):
-    """A result in one line: the quantity, and what is wrong with it."""
-    named = result.name == "file" or result.message.startswith(f"{result.name} ")
-    return result.message if named else f"{result.name}: {result.message}"
 
 
 def _write_csv(path, reports):
@@ -103,7 +97,7 @@ def _show_table(reports):
     table = Table("file", "exercise", "", "the first thing that is wrong", show_lines=True)
     for report in reports:
         mark = "✓" if report.passed else "✗"
-        said = _said(report.first) if report.first else ""
+        said = report.first.said() if report.first else ""
         table.add_row(report.file, report.exercise or "", mark, said)
     console.print(table)
     passed = sum(report.passed for report in reports)

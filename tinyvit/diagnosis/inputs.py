@@ -2,12 +2,13 @@
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+
+from .source import source_tree
 
 
 class WrongInput(NamedTuple):
@@ -84,8 +85,7 @@ def _if_array(path, name, value):
 
 def _names_in_cache(function):
     """The names of `xhat, std, weight = cache`."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    for node in ast.walk(tree):
+    for node in ast.walk(source_tree(function)):
         is_cache = isinstance(node, ast.Assign) and ast.unparse(node.value) == "cache"
         if is_cache and isinstance(node.targets[0], ast.Tuple):
             return [ast.unparse(one) for one in node.targets[0].elts]

@@ -8,10 +8,10 @@ left out, a sign, sum for mean, another axis, another variable, a transpose.
 import ast
 import copy
 import functools
-import inspect
 import sys
-import textwrap
 from typing import NamedTuple
+
+from .source import source_tree
 
 AXES = (-1, -2, 0, 1)
 FUNCTIONS = ("exp", "sqrt", "tanh", "log", "erf")
@@ -48,7 +48,7 @@ def slips(function):
 
     function : of the textbook, or another way to write it
     """
-    tree = _source_tree(function)
+    tree = source_tree(function)
     names = _variables(tree)
     places = [
         (path, node, _line_of(tree, path))
@@ -76,22 +76,13 @@ def both_slips(one, other):
     """
     if one.right is not other.right or one.path == other.path:
         return None
-    tree = _source_tree(one.right)
+    tree = source_tree(one.right)
     for slip in sorted((one, other), key=lambda slip: -len(slip.path)):  # the inner one first
         changes = list(_changes_of(_at(tree, slip.path), []))
         if len(changes) <= slip.number:
             return None
         _put(tree, slip.path, changes[slip.number][2])
     return _compiled(tree, one.right)
-
-
-def _source_tree(function):
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    definition = tree.body[0]
-    if ast.get_docstring(definition):
-        definition.body = definition.body[1:]
-    definition.decorator_list = []
-    return tree
 
 
 def _compiled(tree, function):

@@ -37,11 +37,11 @@ def derivatives():
 
 
 def derivative_arguments(number):
-    """Fresh args of one of these calls of numerical_gradient: call, x, dout, step."""
+    """Fresh args (call, x, dout, step) and kwargs of one of these calls of numerical_gradient."""
     _, forward, args, place, step = derivatives()[number]
     call = Call(forward, [arg.copy() for arg in args], {})
     dout = np.random.default_rng(1).standard_normal(call.out().shape)
-    return call, call.args[place], dout, step
+    return (call, call.args[place], dout, step), {}
 
 
 def trials():
@@ -117,7 +117,7 @@ def run(functions, recorder):
     """Call the student's functions on all of this: a list of dicts what -> what was recorded."""
     answers = []
     for number in range(len(derivatives())) if "numerical_gradient" in functions else ():
-        call, x, dout, step = derivative_arguments(number)
+        (call, x, dout, step), _ = derivative_arguments(number)
         kept = [arg.copy() for arg in (*call.args, dout)]
         answer = recorder.call(functions["numerical_gradient"], (call, x, dout, step), {})
         same = all(map(np.array_equal, kept, (*call.args, dout)))

@@ -1,8 +1,8 @@
 """What should come of each call of an exercise: the textbook's answer, to compare with."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..diagnosis.sizes import axis_letters, shapes_in_letters, sizes_of
 from ..diagnosis.subject import Subject, library, named_values
 from . import checker
 from .cases import Case, cases_of
-from .textbook import textbook_functions
+from .textbook import bound, textbook_functions
 
 TOLERANCE = 1e-7
 RETURNED = {"adamw": ["params", "m", "v"], "gradcheck": ["gradient"]}
@@ -52,7 +52,7 @@ def expectations(stem, what):
     textbook = textbook_functions(stem)
     if stem == "gradcheck":
         for number, (label, *_) in enumerate(checker.derivatives()):
-            fresh = Derivative(number)
+            fresh = partial(checker.derivative_arguments, number)
             yield _of_function(stem, textbook[what], Case(label, ()), fresh)
         return
     for case in cases_of(stem):
@@ -64,20 +64,10 @@ def expectations(stem, what):
             yield _of_function(stem, textbook[what], case, case.arguments)
 
 
-class Derivative:
-    """Fresh arguments of a call of numerical_gradient."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __call__(self):
-        return checker.derivative_arguments(self.number), {}
-
-
 def _of_forward(stem, forward, case):
     args, kwargs = case.arguments()
     out, _ = forward(*args, **kwargs)
-    arguments = _bound(forward, args, kwargs)
+    arguments = bound(forward, args, kwargs)
     shape = next((s for s in shapes_in_letters(forward, returned=True).values()), None)
 
     def evidence(got):
@@ -116,14 +106,10 @@ def _of_function(stem, function, case, fresh):
         right = {n: v for n, v in named_values(values, names).items() if n in got}
         known_of = library(stem, "FUNCTION")
         subject = Subject(function, fresh, lambda r: named_values(r, names), **known_of)
-        known = _arrays(_bound(function, args, kwargs))
+        known = _arrays(bound(function, args, kwargs))
         return Evidence(got, right, {}, {}, subject, known, TOLERANCE)
 
     return Expected(case, names, values, {}, evidence)
-
-
-def _bound(function, args, kwargs):
-    return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
 
 
 def _arrays(arguments):

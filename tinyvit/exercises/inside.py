@@ -20,7 +20,7 @@ import numpy as np
 
 from . import checker
 from .cases import cases_of
-from .textbook import textbook_functions
+from .textbook import bound, textbook_functions
 
 PRINTED = 1_000_000  # characters that a file may print
 STUCK = 86  # exit status of a process that did not come to its end
@@ -96,7 +96,7 @@ def _run_pair(functions, textbook, case, recorder):
         args, kwargs = case.arguments()
         kept = snapshot((args, kwargs))
         answer["forward"] = recorder.call(functions["forward"], args, kwargs, first_only=True)
-        names = _names(textbook["forward"], args, kwargs)
+        names = bound(textbook["forward"], args, kwargs)
         answer["forward"]["modified"] = changed(kept, (args, kwargs), names)
         own_out, own_cache = answer["forward"].pop("both", (None, None))
     if "backward" in functions:
@@ -121,7 +121,7 @@ def _run_function(functions, textbook, case, recorder):
     args, kwargs = case.arguments()
     kept = snapshot((args, kwargs))
     answer = recorder.call(function, args, kwargs)
-    names = _names(textbook[what], args, kwargs)
+    names = bound(textbook[what], args, kwargs)
     return {what: answer | {"modified": changed(kept, (args, kwargs), names)}}
 
 
@@ -138,10 +138,6 @@ def _for_own_forward(functions, case):
     except Exception:  # noqa: BLE001  whatever a student's file raises
         return {}
     return {gradient.name: gradient.ok for gradient in report.gradients}
-
-
-def _names(function, args, kwargs):
-    return list(inspect.signature(function).bind(*args, **kwargs).arguments)
 
 
 def _call(function, arguments):
@@ -199,7 +195,7 @@ class Recorder:
             if array.dtype.kind in "fiubc":
                 key = f"a{len(self.arrays)}"
                 self.arrays[key] = array
-                return {"kind": "array", "key": key, "plain": isinstance(value, (int, float))}
+                return {"kind": "array", "key": key}
         return {"kind": "other", "type": type(value).__name__}
 
     def described(self, error):

@@ -39,6 +39,19 @@ class Result:
     got: np.ndarray | None = field(default=None, repr=False, compare=False)
     expected: np.ndarray | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def about(self):
+        """The message without the name that it begins with."""
+        named = self.message.startswith(f"{self.name} ")
+        return self.message[len(self.name) :] if named else self.message
+
+    def said(self, names=None):
+        """The message after the name that it is about, or after several that share it."""
+        if self.name == "file":
+            return self.message
+        joint = "" if self.about.startswith(" ") else ": "
+        return f"{names or self.name}{joint}{self.about}"
+
 
 def judge(answer, ran):
     """Judge what a student's file gave.

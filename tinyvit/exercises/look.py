@@ -39,7 +39,7 @@ class Look:
     def __init__(self, expected, record, task, arrays):
         self.expected, self.case, self.task = expected, expected.case, task
         self.record, self._arrays = record, arrays
-        self.got, self.troubles = {}, {}
+        self.got, self.troubles, self._no_arrays = {}, {}, {}
         own = record[task.what]
         trouble = self._did_not_run(own) or self._wrong_number(own)
         if trouble is None:
@@ -92,18 +92,17 @@ class Look:
 
     def _wrong_number(self, own):
         items, values = own["returned"], self.expected.values
-        function = self.task.function
-        if self.task.what == "forward" and "own_cache" not in own:
-            what = f"{len(items)} things" if own["many"] else _kind(items[0], self._arrays)
-            text = f"{function} returns {what}, should return 2: out, cache"
-            return Trouble("number", "wrong_number", text)
         present = [value for value in values if value is not None]
-        if len(items) not in (len(values), len(present)):
-            names = ", ".join(self.expected.names)
-            what = f"{len(items)} things" if own["many"] else _kind(items[0], self._arrays)
-            text = f"{function} returns {what}, should return {len(values)}: {names}"
-            return Trouble("number", "wrong_number", text)
-        return None
+        if self.task.what == "forward":
+            right, wanted = "own_cache" in own, "2: out, cache"
+        else:
+            right = len(items) in (len(values), len(present))
+            wanted = f"{len(values)}: {', '.join(self.expected.names)}"
+        if right:
+            return None
+        what = f"{len(items)} things" if own["many"] else _kind(items[0], self._arrays)
+        text = f"{self.task.function} returns {what}, should return {wanted}"
+        return Trouble("number", "wrong_number", text)
 
     def _name(self, items):
         names, values = self.expected.names, self.expected.values
@@ -113,18 +112,17 @@ class Look:
             if item["kind"] == "array":
                 self.got[name] = self._arrays[item["key"]]
             elif item["kind"] != "none":
-                self.got[name] = None
-                self.troubles[name] = item["type"] if item["kind"] == "other" else "a dict"
+                self._no_arrays[name] = _kind(item, self._arrays)
 
     def _trouble(self, name):
         """The first thing that is wrong with one quantity."""
         right = self.expected.right[name]
+        if name in self._no_arrays:
+            text = f"{name} should be an array, got {self._no_arrays[name]}"
+            return Trouble("shape", "wrong_shape", text)
         if name not in self.got:
             return Trouble("number", "wrong_number", f"{name} is missing in what is returned")
         got = self.got[name]
-        if got is None:
-            kind = self.troubles.pop(name)
-            return Trouble("shape", "wrong_shape", f"{name} should be an array, got {kind}")
         if got.shape != right.shape:
             return self._wrong_shape(name, got, right)
         if got.dtype != right.dtype and not (right.ndim == 0 and got.dtype == np.float64):

@@ -111,25 +111,28 @@ def _answers(folder, status):
 def _endless(note, seconds):
     """What to say of a file that was still running; `note` holds the line where it was."""
     line = note.read_text("utf-8") if note.exists() else ""
-    where = f"line {line}: " if line else ""
-    message = f"{where}still running after {seconds:g} s, and stopped: an endless loop?"
+    message = f"{_at(line)}still running after {seconds:g} s, and stopped: an endless loop?"
     return Stopped("endless_loop", message)
 
 
 def _stopped(error):
-    where = f"line {error['line']}: " if error["line"] else ""
-    kind, message = ENDS.get(error["type"], ("import_error", None))
-    message = message or described(error)
-    return Stopped(kind, f"{where}{message}" if kind != "import_error" else message)
+    if error["type"] not in ENDS:
+        return Stopped("import_error", described(error))
+    kind, message = ENDS[error["type"]]
+    return Stopped(kind, f"{_at(error['line'])}{message}")
 
 
 def described(error):
     """One line on an exception: `line 12: ValueError: ... in: dx = ...`."""
-    where = f"line {error['line']}: " if error["line"] else ""
+    where = _at(error["line"])
     code = f", in: {error['code']}" if error["code"] else ""
     text = " ".join(error["text"].split())
     text = f"{text[:200]} ..." if len(text) > 200 else text
     return f"{where}{error['type']}: {text}{code}" if text else f"{where}{error['type']}{code}"
+
+
+def _at(line):
+    return f"line {line}: " if line else ""
 
 
 ENDS = {

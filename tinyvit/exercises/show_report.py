@@ -59,19 +59,12 @@ def _messages(report, console):
     results = [one for one in report.results if one.message and (not first or not one.ok)]
     groups = {}
     for result in sorted(results, key=lambda one: one is not first):
-        groups.setdefault(_rest(result), []).append(result)
-    for rest, about in groups.items():
+        groups.setdefault(result.about, []).append(result)
+    for about in groups.values():
         names = ", ".join(result.name for result in about)
-        said = f"{names}{rest}" if rest.startswith(" ") else f"{names}: {rest}"
-        console.print(f"\n{said}", style="" if about[0].ok else "bold")
+        console.print(f"\n{about[0].said(names)}", style="" if about[0].ok else "bold")
         if about[0].got is not None:
             _evidence(about[0], console)
-
-
-def _rest(result):
-    """A message without the name that it begins with."""
-    named = result.message.startswith(f"{result.name} ")
-    return result.message[len(result.name) :] if named else result.message
 
 
 def _evidence(result, console):

@@ -1,5 +1,7 @@
 """The textbook's functions of an exercise."""
 
+import inspect
+
 from .. import gradcheck, optim
 from ..diagnosis.subject import textbook_pair
 
@@ -16,3 +18,8 @@ def textbook_functions(stem):
         names = "numerical_gradient", "check_backward"
         return {name: getattr(gradcheck, name) for name in names}
     return dict(zip(("forward", "backward"), textbook_pair(stem), strict=True))
+
+
+def bound(function, args, kwargs):
+    """The arguments of a call by their names: dict name -> value."""
+    return dict(inspect.signature(function).bind(*args, **kwargs).arguments)

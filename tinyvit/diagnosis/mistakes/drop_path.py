@@ -1,6 +1,7 @@
 """Drop path: mistakes that are often made."""
 
 from ..mistake import Mistake
+from .dropout import OF_THE_MASK
 
 _DRAWN = "xp.asarray(rng.random(x.shape[0]) >= drop_rate)"
 _SCALED = "kept.astype(x.dtype) / (1 - drop_rate)"
@@ -114,31 +115,14 @@ FORWARD = (
 )
 
 _RIGHT = "dout if keep is None else dout * keep"
-_NEW_DRAW = (
-    "if keep is None:\n        return dout\n    from copy import deepcopy\n\n"
-    "    kept = deepcopy(given.rng).random(keep.shape) >= given.drop_rate\n"
-    "    return dout * kept * keep.max()"
-)
 
 BACKWARD = (
-    Mistake(
-        "missing_factor",
-        _RIGHT,
-        "dout if keep is None else dout * (keep > 0)",
-        "the scale 1 / (1 - drop_rate) is missing: forward scales what stays, so backward "
-        "does, too",
-    ),
+    *OF_THE_MASK,
     Mistake(
         "missing_factor",
         _RIGHT,
         "dout",
         "the mask is missing: a branch that was skipped had no part in the loss, its gradient is 0",
-    ),
-    Mistake(
-        "missing_factor",
-        _RIGHT,
-        "dout if keep is None else dout * keep.max()",
-        "the mask is missing: everything is scaled by 1 / (1 - drop_rate), and nothing is set to 0",
     ),
     Mistake(
         "wrong_factor",
@@ -147,40 +131,10 @@ BACKWARD = (
         "the mask is turned round: the gradient flows where the branch was skipped",
     ),
     Mistake(
-        "wrong_factor",
-        _RIGHT,
-        "dout if keep is None else dout * (keep == 0)",
-        "the mask is turned round, and the scale 1 / (1 - drop_rate) is missing",
-    ),
-    Mistake(
-        "wrong_factor",
-        _RIGHT,
-        "dout if keep is None else dout * keep * keep.max()",
-        "the scale 1 / (1 - drop_rate) is there twice: keep holds it already",
-    ),
-    Mistake(
-        "wrong_factor",
-        _RIGHT,
-        "dout if keep is None else dout * (keep > 0) / keep.max()",
-        "what stays is multiplied by 1 - drop_rate: it is divided by it, as in forward",
-    ),
-    Mistake(
-        "wrong_factor",
-        _RIGHT,
-        "dout if keep is None else dout * (keep > 0) / (1 - 1 / keep.max())",
-        "what stays is divided by drop_rate: it is divided by 1 - drop_rate, as in forward",
-    ),
-    Mistake(
         "extra_term",
         _RIGHT,
         "dout if keep is None else dout + dout * keep",
         "dout is added to dout * keep: the block adds the residual's part, drop path does not",
-    ),
-    Mistake(
-        "extra_term",
-        _RIGHT,
-        "dout * (1 - given.drop_rate) if keep is None else dout * keep",
-        "without rng (evaluation) the gradient is scaled: forward gives x back as it is",
     ),
     Mistake(
         "wrong_axis",
@@ -200,11 +154,5 @@ BACKWARD = (
         "if keep is None:\n        return dout\n    rows = keep.reshape(-1).nonzero()[0]\n"
         "    dx = 0 * dout\n    dx[: len(rows)] = dout[rows] * keep.max()\n    return dx",
         "the gradients of the images that stayed are put first: each belongs to its own image",
-    ),
-    Mistake(
-        "wrong_cache",
-        f"return {_RIGHT}",
-        _NEW_DRAW,
-        "the mask is a new draw of rng: backward needs the mask that forward multiplied x with",
     ),
 )

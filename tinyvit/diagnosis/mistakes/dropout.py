@@ -113,7 +113,7 @@ _NEW_DRAW = (
     "    return dout * kept * keep.max()"
 )
 
-BACKWARD = (
+OF_THE_MASK = (  # with drop path, too
     Mistake(
         "missing_factor",
         _RIGHT,
@@ -124,21 +124,8 @@ BACKWARD = (
     Mistake(
         "missing_factor",
         _RIGHT,
-        "dout",
-        "the mask is missing: what was dropped had no part in the loss, its gradient is 0",
-    ),
-    Mistake(
-        "missing_factor",
-        _RIGHT,
         "dout if keep is None else dout * keep.max()",
         "the mask is missing: everything is scaled by 1 / (1 - drop_rate), and nothing is set to 0",
-    ),
-    Mistake(
-        "wrong_factor",
-        _RIGHT,
-        "dout if keep is None else dout * (keep.max() - keep)",
-        "the mask is turned round: the gradient flows where x was dropped, and is 0 where it "
-        "stayed",
     ),
     Mistake(
         "wrong_factor",
@@ -171,15 +158,31 @@ BACKWARD = (
         "without rng (evaluation) the gradient is scaled: forward gives x back as it is",
     ),
     Mistake(
-        "extra_term",
-        _RIGHT,
-        "dout if keep is None else dout * (keep + (keep == 0))",
-        "where x was dropped the gradient stays as it is: nothing came through there, so it is 0",
-    ),
-    Mistake(
         "wrong_cache",
         f"return {_RIGHT}",
         _NEW_DRAW,
         "the mask is a new draw of rng: backward needs the mask that forward multiplied x with",
+    ),
+)
+BACKWARD = (
+    *OF_THE_MASK,
+    Mistake(
+        "missing_factor",
+        _RIGHT,
+        "dout",
+        "the mask is missing: what was dropped had no part in the loss, its gradient is 0",
+    ),
+    Mistake(
+        "wrong_factor",
+        _RIGHT,
+        "dout if keep is None else dout * (keep.max() - keep)",
+        "the mask is turned round: the gradient flows where x was dropped, and is 0 where it "
+        "stayed",
+    ),
+    Mistake(
+        "extra_term",
+        _RIGHT,
+        "dout if keep is None else dout * (keep + (keep == 0))",
+        "where x was dropped the gradient stays as it is: nothing came through there, so it is 0",
     ),
 )
