@@ -180,7 +180,7 @@ MUTANTS = [
 VIT_MUTANTS = [
     Mutant("avg", "pool's 1/N forgotten", "dpool[:, None] / config.num_patches", "dpool[:, None]", BELOW_NORM),
     Mutant("avg", "class token counted", "/ config.num_patches", "/ (config.num_patches + 1)", BELOW_NORM),
-    Mutant("avg", "class token in the mean", "dx[:, 1:] = dpool[:, None]", "dx[:] = dpool[:, None]", BELOW_NORM),
+    Mutant("avg", "class token in the mean", "dx[:, first:] = dpool[:, None]", "dx[:] = dpool[:, None]", BELOW_NORM),
     Mutant("token", "the last token", "dx[:, 0] = dpool", "dx[:, -1] = dpool", f"{BLOCKS} norm.weight"),
     Mutant("token", "every token", "dx[:, 0] = dpool", "dx[:] = dpool[:, None]", BELOW_NORM),
     Mutant("token", "norm skipped", "dx, grads[\"norm.weight\"]", "_, grads[\"norm.weight\"]", BLOCKS),

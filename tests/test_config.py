@@ -1,6 +1,6 @@
 """ViTConfig: the presets, and what it says to numbers that do not fit together."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -27,6 +27,31 @@ def test_the_presets_of_the_paper():
         assert (config.embed_dim, config.depth, config.num_heads) == expected
         assert (config.num_patches, config.hidden_dim) == (196, 4 * config.embed_dim)
         assert (config.in_chans, config.num_classes, config.eps) == (3, 1000, 1e-6)
+
+
+def test_the_presets_with_other_patches():
+    for name, side in {"small_patch32": 32, "base_patch32": 32, "large_patch14": 14}.items():
+        config = ViTConfig.preset(f"vit_{name}_224")
+        usual = ViTConfig.preset(f"vit_{name.partition('_')[0]}_patch16_224")
+        assert config == replace(usual, patch_size=side)
+
+
+def test_the_presets_of_deit():
+    for name in ("tiny", "small", "base"):
+        config = ViTConfig.preset(f"deit_{name}_distilled_patch16_224")
+        assert config == replace(ViTConfig.preset(f"vit_{name}_patch16_224"), distilled=True)
+        assert config.num_prefix_tokens == 2 and config.num_tokens == 198
+
+
+def test_tokens_before_the_patches():
+    for changes, count in (
+        ({}, 1),
+        ({"global_pool": "avg"}, 1),
+        ({"global_pool": "avg", "class_token": False}, 0),
+        ({"distilled": True}, 2),
+    ):
+        config = ViTConfig.preset("digits", **changes)
+        assert (config.num_prefix_tokens, config.num_tokens) == (count, 16 + count)
 
 
 def test_a_preset_with_fields_replaced():
@@ -78,6 +103,24 @@ def test_frozen():
             {"pos_embed": "sincos2d", "embed_dim": 18, "num_heads": 3},
             "sincos2d positions need an embed_dim divisible by 4 and at least 8 (sine and cosine "
             "of x and of y), not 18",
+        ),
+        ({"qkv_bias": 1}, "qkv_bias should be True or False, not 1"),
+        ({"class_token": "no"}, "class_token should be True or False, not 'no'"),
+        ({"distilled": None}, "distilled should be True or False, not None"),
+        (
+            {"class_token": False},
+            "global_pool token reads the class token, and class_token is off: "
+            "use global_pool avg, or leave class_token on",
+        ),
+        (
+            {"distilled": True, "global_pool": "avg"},
+            "distilled reads the class token and the distillation token: "
+            "use global_pool token, with class_token on",
+        ),
+        (
+            {"distilled": True, "global_pool": "avg", "class_token": False},
+            "distilled reads the class token and the distillation token: "
+            "use global_pool token, with class_token on",
         ),
     ],
     ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",

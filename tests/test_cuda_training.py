@@ -40,6 +40,8 @@ FUSED = {
 PAIRS = {
     "post": {"norm": "post"},
     "post, relu, avg": {"norm": "post", "activation": "relu", "global_pool": "avg"},
+    "no class token": {"class_token": False, "global_pool": "avg"},
+    "distilled": {"distilled": True},
     "every dropout": {"drop_rate": 0.1, "attn_drop_rate": 0.2, "drop_path_rate": 0.3},
 }
 SETTINGS = {"lr": 3e-3, "warmup_steps": 2, "total_steps": 12, "label_smoothing": 0.1}
@@ -125,7 +127,7 @@ def test_gradients_of_the_fused_vit_are_the_textbook_s(variant, dtype, tolerance
         np.testing.assert_allclose(got[name], grad, rtol=0, atol=tolerance * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("variant", [*FUSED, "post", "post, relu, avg"])
+@pytest.mark.parametrize("variant", [*FUSED, *list(PAIRS)[:-1]])
 def test_a_gpu_takes_the_same_steps_as_a_cpu(variant):
     config = replace(ODD, **(FUSED | PAIRS)[variant])
     images, labels = raw_images(config)
@@ -372,8 +374,9 @@ def batch_of(config, count):
 def test_what_a_card_cannot_do(monkeypatch):
     with pytest.raises(InputError, match="precision 'fp8' is not known: use fp32, tf32, bf16"):
         trainer_of(ODD, precision="fp8")
-    with pytest.raises(InputError, match="--precision bf16 is for pre-norm ViTs without dropouts"):
-        trainer_of(replace(ODD, norm="post"), precision="bf16")
+    for changes in ({"norm": "post"}, PAIRS["no class token"], PAIRS["distilled"]):
+        with pytest.raises(InputError, match="bf16 is for pre-norm ViTs without dropouts, with a"):
+            trainer_of(replace(ODD, **changes), precision="bf16")
     capability = "tinyvit.kernels.cuda.training.capability"
     monkeypatch.setattr(capability, lambda: (7, 5))
     with pytest.raises(InputError, match="needs compute capability 8.0, this card has 7.5"):

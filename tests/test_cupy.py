@@ -103,6 +103,8 @@ def test_whole_models_give_the_same_on_cupy(name, dtype):
         {"norm": "post", "activation": "gelu_tanh", "qkv_bias": False},
         {"global_pool": "avg", "activation": "relu", "pos_embed": "none"},
         {"pos_embed": "sincos2d"},
+        {"class_token": False, "global_pool": "avg", "pos_embed": "sincos2d"},
+        {"distilled": True},
         {"drop_rate": 0.2, "attn_drop_rate": 0.2, "drop_path_rate": 0.2},
     ],
     ids=lambda fields: ", ".join(fields),

@@ -5,6 +5,7 @@ import pytest
 
 from tinyvit import ViTConfig, init_params, vit_forward
 from tinyvit.looking import attention_distance, attention_rollout
+from tinyvit.models import MODELS
 
 RNG = np.random.default_rng(0)
 
@@ -33,6 +34,15 @@ def test_distance_by_hand_on_two_by_three_patches():
     np.testing.assert_allclose(in_pixels, 4 * np.array(expected))
 
 
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_distance_leaves_out_the_tokens_before_the_patches(before):
+    attn = random_attn(2, 3, 6 + before, 6 + before)
+    among = attn[:, :, before:, before:]
+    alone = among / among.sum(axis=-1, keepdims=True)
+    expected = attention_distance(alone, (2, 3))
+    np.testing.assert_allclose(attention_distance(attn, (2, 3)), expected, rtol=1e-13)
+
+
 def test_distance_is_the_mean_over_images():
     attn = random_attn(4, 3, 7, 7)
     single = [attention_distance(one[None], (3, 2)) for one in attn]
@@ -40,8 +50,13 @@ def test_distance_is_the_mean_over_images():
 
 
 def test_distance_says_what_it_expects():
-    with pytest.raises(ValueError, match=r"\(B, h, 7, 7\) for this grid, not \(1, 2, 6, 6\)"):
-        attention_distance(random_attn(1, 2, 6, 6), (2, 3))
+    for shape in ((1, 2, 5, 5), (1, 2, 9, 9), (1, 2, 6, 7), (2, 7, 7)):
+        with pytest.raises(ValueError) as error:
+            attention_distance(random_attn(*shape), (2, 3))
+        assert str(error.value) == (
+            "attn should be (B, h, 7, 7) for this grid (without a class token 6, with a "
+            f"distillation token 8), not {shape}"
+        )
 
 
 def test_rollout_by_hand():
@@ -75,3 +90,31 @@ def test_both_read_a_models_stages_and_keep_its_type():
     assert attention_rollout(attns).shape == (2, 5, 5)
     assert attention_distance(attns[0], (2, 2), 4).shape == (3,)
     assert attention_rollout(attns).dtype == attention_distance(attns[0], (2, 2)).dtype == "f4"
+
+
+def last_attention(**changes):
+    """The map that is drawn of an image, and the last block's attention that it is made of."""
+    config = ViTConfig.preset("digits", patch_size=4, depth=2, embed_dim=12, num_heads=3, **changes)
+    images = RNG.standard_normal((5, 1, 8, 8))
+    _, cache = vit_forward(images, init_params(config, dtype="float64"), config)
+    return MODELS["vit"].attention(cache), cache["stages"]["blocks.1.attn"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "before"), [({}, 1), ({"global_pool": "avg"}, 1), ({"distilled": True}, 2)]
+)
+def test_the_class_tokens_attention_is_over_the_patches_alone(changes, before):
+    given, attn = last_attention(**changes)
+    assert given.shape == (5, 2, 2) and attn.shape == (5, 3, 4 + before, 4 + before)
+    for n in range(4):
+        expected = attn[:, :, 0, before + n].sum(axis=1) / 3
+        np.testing.assert_allclose(given[:, n // 2, n % 2], expected, rtol=1e-13)
+
+
+def test_without_a_class_token_the_patches_attention_is_averaged():
+    given, attn = last_attention(class_token=False, global_pool="avg")
+    assert given.shape == (5, 2, 2) and attn.shape == (5, 3, 4, 4)
+    np.testing.assert_allclose(given.sum(axis=(1, 2)), np.ones(5))
+    for n in range(4):
+        expected = attn[..., n].sum(axis=(1, 2)) / 12  # 3 heads, 4 patches that look
+        np.testing.assert_allclose(given[:, n // 2, n % 2], expected, rtol=1e-13)

@@ -1,28 +1,58 @@
 """Names and shapes of the parameters, their first values, and the flat buffer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from side_by_side import require_torchvision
 
 from tinyvit import ViTConfig, init_params
+from tinyvit.config import PRESETS
 from tinyvit.params import count_params, flatten, param_shapes, unflatten
 
 TINY = ViTConfig(
     **{"img_size": 6, "patch_size": 3, "in_chans": 2, "num_classes": 5},
     **{"embed_dim": 8, "depth": 2, "num_heads": 4, "mlp_ratio": 1.5},
 )
+NO_CLASS_TOKEN = replace(TINY, class_token=False, global_pool="avg")
+DISTILLED = replace(TINY, distilled=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "total"),
-    [
-        ("vit_tiny_patch16_224", 5_717_416),
-        ("vit_small_patch16_224", 22_050_664),
-        ("vit_base_patch16_224", 86_567_656),
-        ("vit_large_patch16_224", 304_326_632),
-    ],
-)
-def test_totals(name, total):
-    assert count_params(param_shapes(ViTConfig.preset(name))) == total
+TOTALS = {  # timm's, of each full-size preset
+    "vit_tiny_patch16_224": 5_717_416,
+    "vit_small_patch16_224": 22_050_664,
+    "vit_small_patch32_224": 22_878_952,
+    "vit_base_patch16_224": 86_567_656,
+    "vit_base_patch32_224": 88_224_232,
+    "vit_large_patch16_224": 304_326_632,
+    "vit_large_patch14_224": 304_203_752,
+    "deit_tiny_distilled_patch16_224": 5_910_800,
+    "deit_small_distilled_patch16_224": 22_436_432,
+    "deit_base_distilled_patch16_224": 87_338_192,
+}
+
+
+def test_totals():
+    assert PRESETS.keys() - {"digits", "mnist"} == TOTALS.keys()
+    for name, total in TOTALS.items():
+        assert count_params(param_shapes(ViTConfig.preset(name))) == total, name
+
+
+@pytest.fixture(scope="module")
+def timm():
+    require_torchvision()
+    return pytest.importorskip("timm")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TOTALS)
+def test_names_order_and_shapes_of_presets_are_those_of_timm(name, timm):
+    import torch
+
+    with torch.device("meta"):  # shapes without numbers
+        theirs = timm.create_model(name).state_dict()
+    ours = param_shapes(ViTConfig.preset(name))
+    assert [(key, tuple(value.shape)) for key, value in theirs.items()] == list(ours.items())
 
 
 def test_names_and_shapes_of_vit_base_are_those_of_timm():
@@ -63,10 +93,32 @@ def test_what_some_options_leave_out():
     assert set(everything) - set(param_shapes(config)) == missing
 
 
+def test_without_a_class_token():
+    expected = param_shapes(TINY)
+    del expected["cls_token"]
+    expected["pos_embed"] = (1, 4, 8)
+    assert list(param_shapes(NO_CLASS_TOKEN).items()) == list(expected.items())
+
+
+def test_names_and_shapes_of_a_distilled_vit_are_those_of_timm():
+    shapes = list(param_shapes(DISTILLED).items())
+    assert shapes[:3] == [
+        ("cls_token", (1, 1, 8)),
+        ("pos_embed", (1, 6, 8)),
+        ("dist_token", (1, 1, 8)),
+    ]
+    assert shapes[-4:] == [
+        *(("head.weight", (5, 8)), ("head.bias", (5,))),
+        *(("head_dist.weight", (5, 8)), ("head_dist.bias", (5,))),
+    ]
+    assert shapes[3:-4] == list(param_shapes(TINY).items())[2:-2]
+
+
+@pytest.mark.parametrize("config", [TINY, NO_CLASS_TOKEN, DISTILLED])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_first_values(dtype):
-    params = init_params(TINY, dtype=dtype)
-    shapes = param_shapes(TINY)
+def test_first_values(config, dtype):
+    params = init_params(config, dtype=dtype)
+    shapes = param_shapes(config)
     assert list(params) == list(shapes)
     for name, value in params.items():
         assert value.shape == shapes[name] and value.dtype == dtype and np.isfinite(value).all()

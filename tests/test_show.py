@@ -104,7 +104,7 @@ def test_attention_is_laid_over_the_right_patches():
     figure = show.attention(images, maps, np.array([7, 2, 1]), np.array([7, 3, 1]))
     written = texts(figure)
     assert "✓ 7" in written and "✗ 3 (true 2)" in written
-    assert "share of the class\ntoken's attention [%]" in written
+    assert "share of the\nattention [%]" in written
     below = figure.axes[3].images[0].get_array()
     brightness = below.sum(axis=-1)
     bright = np.zeros((8, 8), bool)

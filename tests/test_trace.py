@@ -93,6 +93,10 @@ SMALL_PAIRS = {
     "add": (stages.ADD, (2, 5, 12), (2, 5, 12)),
     "class token": (stages.CLASS_TOKEN, (2, 5, 12)),
     "mean": (stages.MEAN, (2, 5, 12)),
+    "mean of all": (stages.MEAN_OF_ALL, (2, 5, 12)),
+    "mean of two": (stages.MEAN_OF_TWO, (2, 7), (2, 7)),
+    "distillation token": (stages.PREPEND, (2, 5, 12), (1, 1, 12)),
+    "positions": (stages.POSITIONS, (2, 5, 12), (1, 5, 12)),
 }
 
 
@@ -113,6 +117,19 @@ def test_gradient_of_split():
     assert report.ok and report.error < 1e-7, str(report)
 
 
+def test_gradient_of_two_tokens():
+    def forward(x):
+        out, cache = stages.TWO_TOKENS.forward(x)
+        return np.stack(out), cache
+
+    def backward(dout, cache):
+        return stages.TWO_TOKENS.backward(*dout, cache)
+
+    x = np.random.default_rng(0).standard_normal((2, 5, 12))
+    report = check_backward(forward, backward, (x,))
+    assert report.ok and report.error < 1e-7, str(report)
+
+
 # ---- the stages
 
 
@@ -125,6 +142,39 @@ def test_every_stage_in_order():
     assert [stage.direction for stage in trace.stages] == sorted(
         (stage.direction for stage in trace.stages), reverse=True
     )
+
+
+def test_stages_of_a_distilled_vit():
+    trace = traced(distilled=True, depth=1)
+    blocks = [f"blocks.0.{name}" for name in BLOCK]
+    embed = ["patchify", "patch_embed", "dist_token", "embed"]
+    expected = [*embed, *blocks, "norm", "pool", "head", "head_dist", "mean"]
+    assert names(trace) == expected
+    assert names(trace, "backward") == expected[::-1]
+    assert trace.stage("dist_token").outputs == {"tokens": (B, 17, 12)}
+    assert trace.stage("embed").outputs == {"x": (B, 18, 12)}
+    assert trace.stage("pool").outputs == {"pooled": (B, 12), "pooled_dist": (B, 12)}
+    assert list(trace.stage("head_dist").weights) == ["head_dist.weight", "head_dist.bias"]
+    for name, there, back in [
+        ("dist_token", "[dist_token, tokens]", "ddist_token = sum(dtokens[:, 0])"),
+        ("embed", "[cls_token, tokens] + pos_embed", "dpos_embed = sum(dx)"),
+        ("pool", "normed[:, 0], normed[:, 1]", "dnormed[:, 1] = dpooled_dist"),
+        ("head_dist", "pooled_dist @ weight.T + bias", "dpooled_dist = dlogits_dist @ weight"),
+        ("mean", "(logits + logits_dist) / 2", "dlogits_dist = dlogits / 2; dlogits = "),
+    ]:
+        assert trace.stage(name).operation == there
+        assert back in trace.stage(name, "backward").operation, name
+
+
+def test_stages_without_a_class_token():
+    trace = traced(class_token=False, global_pool="avg", depth=1)
+    assert trace.stage("embed").outputs == {"x": (B, 16, 12)}
+    assert trace.stage("embed").operation == "tokens + pos_embed"
+    assert trace.stage("embed", "backward").operation == "dtokens = dx; dpos_embed = sum(dx)"
+    assert trace.stage("pool").operation == "normed.mean(axis=1)"
+    trace = traced(class_token=False, global_pool="avg", depth=1, pos_embed="none")
+    assert trace.stage("embed").operation == "tokens"
+    assert trace.stage("embed", "backward").operation == "dtokens = dx"
 
 
 def test_post_norm_has_its_norms_behind_the_additions():
@@ -221,7 +271,7 @@ def test_multiply_adds(option):
     there, back = trace.part(), trace.part("", "backward")
     assert there.flops == B * forward_flop(config)
     assert back.multiply_adds == 2 * there.multiply_adds and there.flops == 2 * there.multiply_adds
-    D, N, M = config.embed_dim, config.num_patches + 1, config.hidden_dim
+    D, N, M = config.embed_dim, config.num_tokens, config.hidden_dim
     for name, count in {
         "patchify": 0,
         "blocks.0.attn.qkv": N * D * 3 * D,
@@ -382,10 +432,20 @@ def test_the_picture_is_to_scale(norm):
     assert "dscores\n(2, 3, 17, 17)" in back and "dq, dk, dv\neach (2, 3, 17, 4)" in back
 
 
-@pytest.mark.parametrize("preset", ["digits", "mnist", "vit_base_patch16_224"])
+NO_CLASS_TOKEN = {"class_token": False, "global_pool": "avg"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        *(("digits", {}), ("mnist", {}), ("vit_base_patch16_224", {})),
+        *(("digits", {"distilled": True}), ("digits", NO_CLASS_TOKEN)),
+        ("deit_tiny_distilled_patch16_224", {}),
+    ],
+)
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_no_word_of_the_picture_is_cut_off_or_lies_on_another(preset, direction):
-    config = ViTConfig.preset(preset, depth=1)
+def test_no_word_of_the_picture_is_cut_off_or_lies_on_another(preset, changes, direction):
+    config = ViTConfig.preset(preset, depth=1, **changes)
     trace = tinyvit.trace(*make(config, "float32", 1))
     figure = show.data_path(trace, direction=direction, image=np.zeros(make(config)[0].shape[1:]))
     figure.canvas.draw()

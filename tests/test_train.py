@@ -39,9 +39,16 @@ def assert_close(a, b, atol=1e-9):
         np.testing.assert_allclose(a[key], b[key], rtol=0, atol=atol, err_msg=key)
 
 
-@every_model
-def test_a_step_is_forward_backward_clip_and_adamw(name):
-    config, model = small_config(name), MODELS[name]
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *((name, {}) for name in MODELS),
+        ("vit", {"class_token": False, "global_pool": "avg"}),
+        ("vit", {"distilled": True}),
+    ],
+)
+def test_a_step_is_forward_backward_clip_and_adamw(name, changes):
+    config, model = small_config(name, **changes), MODELS[name]
     params = first_params(config, name)
     shapes = {key: value.shape for key, value in params.items()}
     trainer = Trainer(

@@ -22,6 +22,16 @@ OPTIONS = {
     "pos_embed sincos2d": {"pos_embed": "sincos2d"},
     "pos_embed none": {"pos_embed": "none"},
     "global_pool avg": {"global_pool": "avg"},
+    "no class token": {"class_token": False, "global_pool": "avg"},
+    "no class token, sincos2d": {
+        **{"class_token": False, "global_pool": "avg", "pos_embed": "sincos2d"},
+    },
+    "no class token, none, post": {
+        **{"class_token": False, "global_pool": "avg", "pos_embed": "none", "norm": "post"},
+    },
+    "distilled": {"distilled": True},
+    "distilled, sincos2d": {"distilled": True, "pos_embed": "sincos2d"},
+    "distilled, none, post": {"distilled": True, "pos_embed": "none", "norm": "post"},
     "norm post": {"norm": "post"},
     "no qkv_bias": {"qkv_bias": False},
     "gelu_tanh": {"activation": "gelu_tanh"},
@@ -121,7 +131,8 @@ def vit_in_pytorch(images, params, config):
 
     weights = p["patch_embed.proj.weight"], p["patch_embed.proj.bias"]
     x = F.conv2d(images, *weights, stride=config.patch_size).flatten(2).swapaxes(1, 2)
-    x = torch.cat([p["cls_token"].expand(len(x), 1, D), x], dim=1)
+    first = [p[name].expand(len(x), 1, D) for name in ("cls_token", "dist_token") if name in p]
+    x = torch.cat([*first, x], dim=1)
     if config.pos_embed == "learned":
         x = x + p["pos_embed"]
     elif config.pos_embed == "sincos2d":
@@ -135,7 +146,10 @@ def vit_in_pytorch(images, params, config):
             x = normed(x + attention(x, f"{b}.attn"), f"{b}.norm1")
             x = normed(x + mlp(x, f"{b}.mlp"), f"{b}.norm2")
     x = normed(x, "norm")
-    x = x[:, 0] if config.global_pool == "token" else x[:, 1:].mean(dim=1)
+    if config.distilled:
+        heads = [(p[f"{head}.weight"], p[f"{head}.bias"]) for head in ("head", "head_dist")]
+        return sum(F.linear(x[:, i], *weights) for i, weights in enumerate(heads)) / 2
+    x = x[:, 0] if config.global_pool == "token" else x[:, len(first) :].mean(dim=1)
     return F.linear(x, p["head.weight"], p["head.bias"])
 
 
@@ -192,6 +206,36 @@ def test_stages():
     _, cache = vit_forward(images, params, replace(TINY, global_pool="avg"))
     norm, pool = cache["stages"]["norm"], cache["stages"]["pool"]
     np.testing.assert_allclose(pool, norm[:, 1:].sum(axis=1) / 4, rtol=1e-14)
+
+
+def test_stages_without_a_class_token():
+    config = replace(TINY, class_token=False, global_pool="avg")
+    images, params = make(config)
+    _, cache = vit_forward(images, params, config)
+    stages, D = cache["stages"], h * d
+    assert stages["embed"].shape == stages["norm"].shape == (B, N - 1, D)
+    assert stages["blocks.1.attn"].shape == (B, h, N - 1, N - 1)
+    np.testing.assert_allclose(stages["embed"], stages["patch_embed"] + params["pos_embed"])
+    np.testing.assert_allclose(stages["pool"], stages["norm"].sum(axis=1) / 4, rtol=1e-14)
+
+
+def test_stages_with_a_distillation_token():
+    config = replace(TINY, distilled=True)
+    images, params = make(config)
+    logits, cache = vit_forward(images, params, config)
+    stages, D = cache["stages"], h * d
+    assert stages["blocks.1.attn"].shape == (B, h, N + 1, N + 1)
+    before = [np.repeat(params[name], B, axis=0) for name in ("cls_token", "dist_token")]
+    tokens = np.concatenate([*before, stages["patch_embed"]], axis=1)
+    np.testing.assert_allclose(stages["embed"], tokens + params["pos_embed"])
+    assert stages["norm"].shape == (B, N + 1, D)
+    assert np.array_equal(stages["pool"], stages["norm"][:, 0])
+    by_class, by_dist = (
+        stages["norm"][:, i] @ params[f"{head}.weight"].T + params[f"{head}.bias"]
+        for i, head in enumerate(("head", "head_dist"))
+    )
+    np.testing.assert_allclose(logits, (by_class + by_dist) / 2, rtol=1e-12)
+    assert stages["logits"] is logits
 
 
 @each_option
@@ -261,6 +305,14 @@ def test_sincos2d_by_hand():
         [*sin, *cos, *sin, *cos],
     ]
     np.testing.assert_allclose(table, expected, rtol=1e-14)
+
+
+def test_sincos2d_has_a_row_of_zeros_for_each_token_before_the_patches():
+    table = sincos2d(TINY)
+    without = replace(TINY, class_token=False, global_pool="avg")
+    assert np.array_equal(sincos2d(without), table[:, 1:])
+    distilled = sincos2d(replace(TINY, distilled=True))
+    assert np.array_equal(distilled, np.concatenate([table[:, :1], table], axis=1))
 
 
 def test_sincos2d_positions_are_added_to_the_patches():

@@ -31,6 +31,8 @@ class ViTConfig:
     norm : "pre" (ViT) or "post" (the Transformer of 2017)
     pos_embed : "learned" table, fixed "sincos2d", or "none"
     global_pool : "token", the class token is the image; "avg", the mean of the patch tokens is
+    class_token : whether a class token stands before the patches; without one, global_pool is "avg"
+    distilled : whether DeiT's distillation token follows it, with a head of its own
     drop_rate : dropout after the embedding, after each linear layer but qkv, in training
     attn_drop_rate : dropout of attention weights, in training
     drop_path_rate : share of images that skip the last block's branches; rises from 0 with depth
@@ -52,6 +54,8 @@ class ViTConfig:
     norm: str = "pre"
     pos_embed: str = "learned"
     global_pool: str = "token"
+    class_token: bool = True
+    distilled: bool = False
     drop_rate: float = 0.0
     attn_drop_rate: float = 0.0
     drop_path_rate: float = 0.0
@@ -65,6 +69,9 @@ class ViTConfig:
             value = getattr(self, name)
             if value not in choices:
                 raise InputError(f"{name} {value!r} is not known: use {_one_of(choices)}")
+        for name in ("qkv_bias", "class_token", "distilled"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} should be True or False, not {getattr(self, name)!r}")
         for name in ("drop_rate", "attn_drop_rate", "drop_path_rate"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)} is outside [0, 1): try 0.1")
@@ -87,6 +94,16 @@ class ViTConfig:
                 f"sincos2d positions need an embed_dim divisible by 4 and at least 8 (sine and "
                 f"cosine of x and of y), not {self.embed_dim}"
             )
+        if self.global_pool == "token" and not self.class_token:
+            raise InputError(
+                "global_pool token reads the class token, and class_token is off: "
+                "use global_pool avg, or leave class_token on"
+            )
+        if self.distilled and not (self.class_token and self.global_pool == "token"):
+            raise InputError(
+                "distilled reads the class token and the distillation token: "
+                "use global_pool token, with class_token on"
+            )
         if self.hidden_dim < 1:
             raise InputError(f"mlp_ratio {self.mlp_ratio} leaves the MLP no width: try 4")
 
@@ -94,6 +111,16 @@ class ViTConfig:
     def num_patches(self):
         """Patches an image is cut into: (img_size / patch_size) squared."""
         return (self.img_size // self.patch_size) ** 2
+
+    @property
+    def num_prefix_tokens(self):
+        """Tokens before the patches: 0, 1 (class) or 2 (class, distillation)."""
+        return self.class_token + self.distilled
+
+    @property
+    def num_tokens(self):
+        """All tokens of an image: the patches and those before them."""
+        return self.num_prefix_tokens + self.num_patches
 
     @property
     def hidden_dim(self):
@@ -114,6 +141,10 @@ class ViTConfig:
         return replace_fields(cls(**PRESETS[name]), **overrides)
 
 
+TINY = {"embed_dim": 192, "depth": 12, "num_heads": 3}
+SMALL = {"embed_dim": 384, "depth": 12, "num_heads": 6}
+BASE = {"embed_dim": 768, "depth": 12, "num_heads": 12}
+LARGE = {"embed_dim": 1024, "depth": 24, "num_heads": 16}
 PRESETS = {
     "digits": {
         "img_size": 8,
@@ -135,10 +166,16 @@ PRESETS = {
         "num_heads": 4,
         "mlp_ratio": 2.0,
     },
-    "vit_tiny_patch16_224": {"embed_dim": 192, "depth": 12, "num_heads": 3},
-    "vit_small_patch16_224": {"embed_dim": 384, "depth": 12, "num_heads": 6},
-    "vit_base_patch16_224": {"embed_dim": 768, "depth": 12, "num_heads": 12},
-    "vit_large_patch16_224": {"embed_dim": 1024, "depth": 24, "num_heads": 16},
+    "vit_tiny_patch16_224": TINY,
+    "vit_small_patch16_224": SMALL,
+    "vit_small_patch32_224": SMALL | {"patch_size": 32},
+    "vit_base_patch16_224": BASE,
+    "vit_base_patch32_224": BASE | {"patch_size": 32},
+    "vit_large_patch16_224": LARGE,
+    "vit_large_patch14_224": LARGE | {"patch_size": 14},
+    "deit_tiny_distilled_patch16_224": TINY | {"distilled": True},
+    "deit_small_distilled_patch16_224": SMALL | {"distilled": True},
+    "deit_base_distilled_patch16_224": BASE | {"distilled": True},
 }
 
 

@@ -8,12 +8,13 @@ def attention_distance(attn, grid, patch_size=1):
 
         distance[h] = mean over b, i of  sum_j attn[b, h, i, j] |place_j - place_i|
 
-    attn : (B, h, N+1, N+1) of a layer; row = who looks, column = at whom, the class token first
+    attn : (B, h, N+1, N+1) of a layer; row = who looks, column = at whom, the class token first;
+        without one (B, h, N, N), with a distillation token behind it (B, h, N+2, N+2)
     grid : (rows, columns) of the N patches
     patch_size : P [pixels]: a distance in pixels; 1: a distance in patches
 
-    Returns (h,). The class token has no place: its row and column are left out, and what each row
-    gives the patches is made to sum to 1 again.
+    Returns (h,). A token before the patches has no place: its row and column are left out, and what
+    each row gives the patches is made to sum to 1 again.
     Raises ValueError where attn is not of such a grid.
 
     Source: Dosovitskiy et al. 2021 (arXiv 2010.11929), appendix D.7 and figure 7, right; to leave
@@ -21,13 +22,17 @@ def attention_distance(attn, grid, patch_size=1):
     """
     xp = get_array_module(attn)
     rows, columns = grid
-    if attn.ndim != 4 or attn.shape[-2:] != (rows * columns + 1,) * 2:
+    first = attn.shape[-1] - rows * columns  # tokens before the patches
+    if attn.ndim != 4 or attn.shape[-2] != attn.shape[-1] or first not in (0, 1, 2):
         N = rows * columns + 1
-        raise ValueError(f"attn should be (B, h, {N}, {N}) for this grid, not {attn.shape}")
+        raise ValueError(
+            f"attn should be (B, h, {N}, {N}) for this grid (without a class token {N - 1}, with a "
+            f"distillation token {N + 1}), not {attn.shape}"
+        )
     n = xp.arange(rows * columns)
     y, x = n // columns, n % columns  # row and column of patch n
     apart = ((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2) ** 0.5 * float(patch_size)  # (N, N)
-    among = attn[:, :, 1:, 1:]
+    among = attn[:, :, first:, first:]
     among = among / among.sum(axis=-1, keepdims=True)
     return (among * apart).sum(axis=-1).mean(axis=(0, 2)).astype(attn.dtype)
 

@@ -10,15 +10,21 @@ def param_shapes(config):
 
     config : ViTConfig
 
-    Returns dict name -> shape. There is no `pos_embed` when positions are fixed or absent, and no
-    `attn.qkv.bias` without `qkv_bias`.
+    Returns dict name -> shape. There is no `cls_token` without a class token, no `pos_embed` when
+    positions are fixed or absent, and no `attn.qkv.bias` without `qkv_bias`; `dist_token` and
+    `head_dist` are DeiT's.
 
-    Source: the parameter names of timm's VisionTransformer (huggingface/pytorch-image-models).
+    Source: the parameter names of timm's VisionTransformer and VisionTransformerDistilled
+    (huggingface/pytorch-image-models).
     """
     D, M, P = config.embed_dim, config.hidden_dim, config.patch_size
-    shapes = {"cls_token": (1, 1, D)}
+    shapes = {}
+    if config.class_token:
+        shapes["cls_token"] = (1, 1, D)
     if config.pos_embed == "learned":
-        shapes["pos_embed"] = (1, config.num_patches + 1, D)
+        shapes["pos_embed"] = (1, config.num_tokens, D)
+    if config.distilled:
+        shapes["dist_token"] = (1, 1, D)
     shapes["patch_embed.proj.weight"] = (D, config.in_chans, P, P)
     shapes["patch_embed.proj.bias"] = (D,)
     for i in range(config.depth):
@@ -32,7 +38,8 @@ def param_shapes(config):
         block |= {"mlp.fc2.weight": (D, M), "mlp.fc2.bias": (D,)}
         shapes |= {f"blocks.{i}.{name}": shape for name, shape in block.items()}
     shapes |= {"norm.weight": (D,), "norm.bias": (D,)}
-    shapes |= {"head.weight": (config.num_classes, D), "head.bias": (config.num_classes,)}
+    for head in ("head", "head_dist") if config.distilled else ("head",):
+        shapes |= {f"{head}.weight": (config.num_classes, D), f"{head}.bias": (config.num_classes,)}
     return shapes
 
 
@@ -40,7 +47,7 @@ def init_params(config, seed=0, dtype="float32"):
     """First values of a ViT's parameters.
 
     Weight matrices: normal with variance 1 / inputs, so that what comes out of a layer is about as
-    large as what goes in. Class token and positions: normal with standard deviation 0.5, about as
+    large as what goes in. Tokens and positions: normal with standard deviation 0.5, about as
     large as the patches they are added to: with the usual 0.02 a small model takes many epochs to
     see where a patch was. LayerNorm's gains: 1; biases: 0.
 

@@ -79,7 +79,12 @@ def steps(config):
     yield _step("patchify", PATCHIFY, "images", "patches", settings=(config.patch_size,))
     weights = ("patch_embed.proj.weight", "patch_embed.proj.bias")
     yield Step("patch_embed", LINEAR, ("patches",), ("tokens",), weights)
-    yield Step("embed", EMBED, ("tokens",), ("x",), ("cls_token", "pos_embed"))
+    if config.distilled:
+        yield Step("dist_token", PREPEND, ("tokens",), ("tokens",), ("dist_token",))
+    if config.class_token:
+        yield Step("embed", EMBED, ("tokens",), ("x",), ("cls_token", "pos_embed"))
+    else:
+        yield Step("embed", POSITIONS, ("tokens",), ("x",), ("pos_embed",))
     for i in range(config.depth):
         for norm, branch in (("norm1", _attention), ("norm2", _mlp)):
             if config.norm == "pre":
@@ -91,8 +96,14 @@ def steps(config):
             if config.norm == "post":
                 yield _step(f"blocks.{i}.{norm}", LAYERNORM, "x", "x", "weight bias", (config.eps,))
     yield _step("norm", LAYERNORM, "x", "normed", "weight bias", (config.eps,))
-    pool = CLASS_TOKEN if config.global_pool == "token" else MEAN
-    yield _step("pool", pool, "normed", "pooled")
+    if config.distilled:
+        yield _step("pool", TWO_TOKENS, "normed", "pooled pooled_dist")
+        yield _step("head", LINEAR, "pooled", "logits", "weight bias")
+        yield _step("head_dist", LINEAR, "pooled_dist", "logits_dist", "weight bias")
+        yield _step("mean", MEAN_OF_TWO, "logits logits_dist", "logits")
+        return
+    pools = {"token": CLASS_TOKEN, "avg": MEAN if config.class_token else MEAN_OF_ALL}
+    yield _step("pool", pools[config.global_pool], "normed", "pooled")
     yield _step("head", LINEAR, "pooled", "logits", "weight bias")
 
 
@@ -124,6 +135,26 @@ def _step(name, pair, takes, gives, weights="", settings=()):
 
 def _last_word(name):
     return name.rpartition(".")[2]
+
+
+def prepend_forward(tokens, dist_token):
+    """Put the distillation token in front: (B, N, D) -> (B, 1+N, D)."""
+    return ops.embed_forward(tokens, dist_token, None)
+
+
+def prepend_backward(dout, cache):
+    """Of the tokens and of the one in front."""
+    return ops.embed_backward(dout, cache)[:2]
+
+
+def positions_forward(tokens, pos_embed):
+    """Add the positions where no token is put in front; None adds none."""
+    return tokens if pos_embed is None else tokens + pos_embed, ()
+
+
+def positions_backward(dout, cache):
+    """All images share the positions, so their gradients add up."""
+    return dout, dout.sum(axis=0, keepdims=True)  # forward: tokens + pos_embed
 
 
 def split_forward(qkv, num_heads):
@@ -215,6 +246,41 @@ def mean_backward(dout, shape):
     return dx
 
 
+def mean_of_all_forward(x):
+    """The mean of all tokens, where they are all patches: (B, N, D) -> (B, D)."""
+    return x.mean(axis=1), x.shape
+
+
+def mean_of_all_backward(dout, shape):
+    """Each token had its share."""
+    dx = get_array_module(dout).zeros(shape, dout.dtype)
+    dx[:] = dout[:, None] / shape[1]  # forward: x.mean(axis=1)
+    return dx
+
+
+def two_tokens_forward(x):
+    """Class and distillation token both stand for the image: (B, N+2, D) -> two (B, D)."""
+    return (x[:, 0], x[:, 1]), x.shape
+
+
+def two_tokens_backward(dpooled, dpooled_dist, shape):
+    """The other tokens were not looked at."""
+    dx = get_array_module(dpooled).zeros(shape, dpooled.dtype)
+    dx[:, 0] = dpooled  # forward: x[:, 0]
+    dx[:, 1] = dpooled_dist  # forward: x[:, 1]
+    return dx
+
+
+def mean_of_two_forward(logits, logits_dist):
+    """The mean of what the two heads say."""
+    return (logits + logits_dist) / 2, ()
+
+
+def mean_of_two_backward(dout, cache):
+    """Each had half a share."""
+    return dout / 2, dout / 2  # forward: (logits + logits_dist) / 2
+
+
 PATCHIFY = Pair(
     *(ops.patchify_forward, ops.patchify_backward),
     *("patchify({x}, {s})", "d{x} = each patch back in its place"),
@@ -228,6 +294,14 @@ EMBED = Pair(
     *(ops.embed_forward, ops.embed_backward),
     "[cls_token, {x}] + pos_embed",
     "d{x} = d{y}[:, 1:]; dcls_token = sum(d{y}[:, 0]); dpos_embed = sum(d{y})",
+)
+PREPEND = Pair(
+    *(prepend_forward, prepend_backward),
+    *("[dist_token, {x}]", "ddist_token = sum(d{y}[:, 0]); d{x} = d{y}[:, 1:]"),
+)
+POSITIONS = Pair(
+    *(positions_forward, positions_backward),
+    *("{x} + pos_embed", "d{x} = d{y}; dpos_embed = sum(d{y})"),
 )
 LAYERNORM = Pair(
     *(ops.layernorm_forward, ops.layernorm_backward),
@@ -272,6 +346,19 @@ CLASS_TOKEN = Pair(
 MEAN = Pair(
     *(mean_forward, mean_backward),
     *("{x}[:, 1:].mean(axis=1)", "d{x} = 0; d{x}[:, 1:] = d{y} / N"),
+)
+MEAN_OF_ALL = Pair(
+    *(mean_of_all_forward, mean_of_all_backward),
+    *("{x}.mean(axis=1)", "d{x} = d{y} / N"),
+)
+TWO_TOKENS = Pair(
+    *(two_tokens_forward, two_tokens_backward),
+    "{x}[:, 0], {x}[:, 1]",
+    "d{x} = 0; d{x}[:, 0] = dpooled; d{x}[:, 1] = dpooled_dist",
+)
+MEAN_OF_TWO = Pair(
+    *(mean_of_two_forward, mean_of_two_backward),
+    *("({x} + logits_dist) / 2", "dlogits_dist = d{y} / 2; d{x} = d{y} / 2"),
 )
 PRODUCTS = (LINEAR, SCORES, CONTEXT)
 ACTIVATIONS = {"gelu": (GELU, ("none",)), "gelu_tanh": (GELU, ("tanh",)), "relu": (RELU, ())}

@@ -1,4 +1,10 @@
-"""The Vision Transformer: the pairs of `ops/`, put together."""
+"""The Vision Transformer: the pairs of `ops/`, put together.
+
+The shapes are those of N patches after a class token: N+1 tokens. `config.class_token = False`
+leaves it out: N tokens. `config.distilled` puts DeiT's distillation token between them: N+2 tokens.
+It has a head of its own, and the logits are the mean of both heads' (Touvron et al. 2021, arXiv
+2012.12877, section 4).
+"""
 
 import numpy as np
 
@@ -38,7 +44,12 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
     x, cache["proj"] = ops.linear_forward(x, weight, p["patch_embed.proj.bias"])
     stages["patch_embed"] = x  # (B, N, D)
 
-    x, cache["embed"] = ops.embed_forward(x, p["cls_token"], positions(p, config))
+    if config.distilled:
+        x, cache["dist"] = ops.embed_forward(x, p["dist_token"], None)  # (B, 1+N, D)
+    if config.class_token:
+        x, cache["embed"] = ops.embed_forward(x, p["cls_token"], positions(p, config))
+    elif config.pos_embed != "none":
+        x = x + positions(p, config)
     x, cache["drop"] = ops.dropout_forward(x, config.drop_rate, rng)
     stages["embed"] = x  # (B, N+1, D)
 
@@ -61,10 +72,16 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
     x, cache["norm"] = ops.layernorm_forward(x, p["norm.weight"], p["norm.bias"], config.eps)
     stages["norm"] = x  # (B, N+1, D)
 
-    x = x[:, 0] if config.global_pool == "token" else x[:, 1:].mean(axis=1)
+    first = config.num_prefix_tokens  # where the patches begin
+    x = x[:, 0] if config.global_pool == "token" else x[:, first:].mean(axis=1)
     stages["pool"] = x  # (B, D)
 
     logits, cache["head"] = ops.linear_forward(x, p["head.weight"], p["head.bias"])
+    if config.distilled:
+        x = stages["norm"][:, 1]  # (B, D), the distillation token
+        weights = p["head_dist.weight"], p["head_dist.bias"]
+        logits_dist, cache["head_dist"] = ops.linear_forward(x, *weights)
+        logits = (logits + logits_dist) / 2
     stages["logits"] = logits  # (B, K)
     return logits, cache
 
@@ -85,13 +102,20 @@ def vit_backward(dlogits, cache):
     xp = get_array_module(dlogits)
     grads = {}
 
+    if config.distilled:
+        dlogits = dlogits / 2  # forward: (logits + logits_dist) / 2
+        ddist, *dweights = ops.linear_backward(dlogits, cache["head_dist"])
+        grads["head_dist.weight"], grads["head_dist.bias"] = dweights
     dx, grads["head.weight"], grads["head.bias"] = ops.linear_backward(dlogits, cache["head"])
 
     dpool, dx = dx, xp.zeros(cache["stages"]["norm"].shape, dx.dtype)
+    first = config.num_prefix_tokens
     if config.global_pool == "token":
         dx[:, 0] = dpool  # forward: x[:, 0]
     else:
-        dx[:, 1:] = dpool[:, None] / config.num_patches  # forward: x[:, 1:].mean(axis=1)
+        dx[:, first:] = dpool[:, None] / config.num_patches  # forward: x[:, first:].mean(axis=1)
+    if config.distilled:
+        dx[:, 1] = ddist  # forward: stages["norm"][:, 1]
 
     dx, grads["norm.weight"], grads["norm.bias"] = ops.layernorm_backward(dx, cache["norm"])
 
@@ -100,9 +124,14 @@ def vit_backward(dlogits, cache):
         grads |= {f"blocks.{i}.{name}": grad for name, grad in block_grads.items()}
 
     dx = ops.dropout_backward(dx, cache["drop"])
-    dx, grads["cls_token"], dpos_embed = ops.embed_backward(dx, cache["embed"])
+    if config.class_token:
+        dx, grads["cls_token"], dpos_embed = ops.embed_backward(dx, cache["embed"])
+    else:
+        dpos_embed = dx.sum(axis=0, keepdims=True)  # forward: x + positions(p, config)
     if config.pos_embed == "learned":
         grads["pos_embed"] = dpos_embed
+    if config.distilled:
+        dx, grads["dist_token"], _ = ops.embed_backward(dx, cache["dist"])
 
     dx, dweight, grads["patch_embed.proj.bias"] = ops.linear_backward(dx, cache["proj"])
     P = config.patch_size
@@ -120,7 +149,8 @@ def sincos2d(config, dtype="float64", xp=np):
     dtype : of the table, and of the arithmetic
     xp : numpy, or cupy to make it on a GPU
 
-    Returns (1, N+1, D); the class token's row is 0.
+    Returns (1, N+1, D): 0 for the class token, then a row a patch. Without a class token its row is
+    left out; with a distillation token there is one more of 0.
 
     Source: Beyer, Zhai, Kolesnikov 2022 (arXiv 2205.01580), and their code in big_vision.
     """
@@ -130,7 +160,8 @@ def sincos2d(config, dtype="float64", xp=np):
     y, x = (n // side).astype(dtype), (n % side).astype(dtype)  # row and column of patch n
     xw, yw = x[:, None] * w, y[:, None] * w  # (N, D/4)
     table = xp.concatenate([xp.sin(xw), xp.cos(xw), xp.sin(yw), xp.cos(yw)], axis=1)
-    return xp.concatenate([xp.zeros((1, 4 * quarter), dtype), table])[None]
+    zeros = xp.zeros((config.num_prefix_tokens, 4 * quarter), dtype)
+    return xp.concatenate([zeros, table])[None]
 
 
 def require_images(images, config):
@@ -158,5 +189,5 @@ def positions(params, config):
         return params["pos_embed"]
     if config.pos_embed == "none":
         return None
-    cls_token = params["cls_token"]
-    return sincos2d(config, cls_token.dtype, get_array_module(cls_token))
+    weight = params["norm.weight"]
+    return sincos2d(config, weight.dtype, get_array_module(weight))

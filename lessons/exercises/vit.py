@@ -6,6 +6,7 @@ All pieces together, from pixels to one score a class. Take the pairs from
 ops, and three helpers that are imported below. Dropout follows embed; block i
 of depth blocks gets drop_path_rate * i / max(depth - 1, 1). Watch
 global_pool: "token" takes the class token, "avg" the mean of the others.
+There always is one class token: leave config.class_token and distilled out.
 cache["stages"] is for looking at, not for vit_backward: you may leave it out.
 Forward and backward are separate tasks: write either first. What you have not
 written is taken from the textbook.
@@ -42,6 +43,7 @@ def vit_forward(images, params, config, *, rng=None, ops=textbook):
             names : of params, a tuple in order
             patchify, embed, norm : what the pair's forward returned as its cache
             proj, head : `linear_forward`'s; drop : `dropout_forward`'s
+            dist, head_dist : of a distillation token, which no check has
             blocks.0, blocks.1, ... : `block_forward`'s, one key a block
             stages : dict, name -> array:
                 patches (B, N, C*P*P), patch_embed (B, N, D),
@@ -66,6 +68,7 @@ def vit_backward(dlogits, cache):
         names : of params, a tuple in order
         patchify, embed, norm : what the pair's forward returned as its cache
         proj, head : `linear_forward`'s; drop : `dropout_forward`'s
+        dist, head_dist : of a distillation token, which no check has
         blocks.0, blocks.1, ... : `block_forward`'s, one key a block
         stages : dict, name -> array:
             patches (B, N, C*P*P), patch_embed (B, N, D),

@@ -35,7 +35,7 @@ class Case:
     @property
     def kept_bytes(self):
         """Bytes of the activations that lie between the way there and the way back."""
-        config, N = self.config, self.config.num_patches + 1
+        config, N = self.config, self.config.num_tokens
         token = 9 * config.embed_dim + 3 * config.hidden_dim + config.num_heads * N
         return self._number_bytes * self.batch * config.depth * N * token
 
@@ -60,10 +60,11 @@ class Case:
 
 def forward_flop(config):
     """Floating-point operations of one image's way through a ViT: linear layers, q k.T, attn v."""
-    D, N, M = config.embed_dim, config.num_patches + 1, config.hidden_dim
+    D, N, M = config.embed_dim, config.num_tokens, config.hidden_dim
     patches = config.num_patches * config.in_chans * config.patch_size**2 * D
     block = N * (4 * D * D + 2 * D * M) + 2 * N * N * D
-    return 2 * (patches + config.depth * block + D * config.num_classes)
+    heads = (1 + config.distilled) * D * config.num_classes
+    return 2 * (patches + config.depth * block + heads)
 
 
 A = ViTConfig.preset("mnist", patch_size=4, embed_dim=64, depth=6, num_heads=4, mlp_ratio=4.0)

@@ -48,12 +48,14 @@ def class_token_attention(cache):
     cache : from `vit_forward`
 
     Returns (B, H/P, W/P), the mean over the heads; a map sums to 1 less what the class token keeps
-    for itself.
+    for itself and for a distillation token. Without a class token, the mean over all patches of
+    what they give each one.
     """
     config, stages = cache["config"], cache["stages"]
     attn = stages[f"blocks.{config.depth - 1}.attn"]  # (B, h, N+1, N+1)
-    side = config.img_size // config.patch_size
-    return attn[:, :, 0, 1:].mean(axis=1).reshape(-1, side, side)
+    side, first = config.img_size // config.patch_size, config.num_prefix_tokens
+    given = attn[:, :, 0, first:] if config.class_token else attn.mean(axis=2)  # (B, h, N)
+    return given.mean(axis=1).reshape(-1, side, side)
 
 
 def training_on_gpu():
@@ -75,7 +77,7 @@ VIT = Model(
     forward=vit_forward,
     backward=vit_backward,
     recipes={"default": DEFAULT, "best": BEST},
-    tokens=lambda config: config.num_patches + 1,
+    tokens=lambda config: config.num_tokens,
     attention=class_token_attention,
     on_gpu=training_on_gpu,
     on_cpu=OnCPU(on_cpu.vit_forward, on_cpu.vit_logits, on_cpu.vit_logits_tensor_parallel),

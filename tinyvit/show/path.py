@@ -12,13 +12,15 @@ from .style import BLUE, GREEN, GREY, ORANGE, PINK, RED, SKY, TITLE, as_rgb, bla
 from .tensors import SHEETS, sheet_size, stack_depth
 
 WIDTH, LANE, LEFT, RIGHT = 11.0, 0.62, 0.84, 10.6  # inches: figure, residual stream, the rest
-ARROW, STEP, HIGHEST = 0.85, 0.03, 1.0  # inches: an arrow, sheet to sheet, the highest block
+ARROW, STEP = 0.85, 0.03  # inches: an arrow, sheet to sheet
+LOWEST, HIGHEST = 0.1, 1.0  # inches: room for a vector, the highest block
 SMALL = 11.5  # points
 LETTER, DIGIT, LINE = 0.58 * SMALL / 72, 0.51 * SMALL / 72, 1.2 * SMALL / 72  # inches
 ABOVE, BELOW = 0.2, 2 * LINE + 0.16  # inches above and below the blocks of a line
 HEADING = 0.32  # inches
 COLOURS = {
     **{"images": BLUE, "patches": BLUE, "tokens": BLUE, "x": BLUE, "logits": BLUE},
+    **{"logits_dist": BLUE},
     **{"q": ORANGE, "k": GREEN, "v": PINK, "scores": RED, "attn": RED},
     **{"context": PINK, "merged": PINK, "hidden": GREY, "active": GREY},
 }  # all others: SKY
@@ -88,9 +90,8 @@ class _Item:
         return max(blocks + 0.1 * (len(self.shapes) - 1), written)
 
     def height(self, unit):
-        return max(
-            sheet_size(shape, unit)[1] + stack_depth(shape, STEP) for shape in self.shapes.values()
-        )
+        sizes = [(sheet_size(s, unit)[1], stack_depth(s, STEP)) for s in self.shapes.values()]
+        return max(LOWEST, *map(sum, sizes))
 
 
 @dataclass
@@ -141,7 +142,12 @@ def _parts(trace, direction):
             if "x" in stage.inputs:
                 parts.append(_Part(stage.name, []))
             also = f"{d}v" if "v" in stage.inputs else ""
-            parts[-1].items.append(_Item(word, costs[stage.name], shapes, also))
+            items, cost = parts[-1].items, costs[stage.name]
+            if word == "head_dist":  # beside the head, not behind it
+                both = items.pop()
+                word, shapes = f"{both.stage}, {word}", both.shapes | shapes
+                cost += both.multiply_adds
+            items.append(_Item(word, cost, shapes, also))
     return parts
 
 

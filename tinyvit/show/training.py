@@ -136,10 +136,10 @@ def hardest(images, labels, logits, count=24):
 
 
 def attention(images, maps, labels, predictions=None):
-    """Draw images, and beneath them where the class token looks.
+    """Draw images, and beneath them where the class token looks; without one, all patches together.
 
     images : (n, C, H, W) uint8, or float in [-1, 1]
-    maps : (n, H', W') the class token's attention over the patches; a map's sum is about 1
+    maps : (n, H', W') attention over the patches, as `Model.attention` gives it; its sum is about 1
     labels : (n,) int, the true classes
     predictions : (n,) int; left out, the labels alone are named
 
@@ -169,7 +169,7 @@ def attention(images, maps, labels, predictions=None):
             colour = BLUE if right else RED
         axes.set_title(text, fontsize=TITLE, color=colour, fontweight="bold")
     bar = figure.colorbar(scale, ax=grid, shrink=0.95, pad=0.015, aspect=18)
-    bar.set_label("share of the class\ntoken's attention [%]", fontsize=TEXT)
+    bar.set_label("share of the\nattention [%]", fontsize=TEXT)
     bar.ax.tick_params(labelsize=TEXT)
     bar.locator = MaxNLocator(5)
     return figure

@@ -9,12 +9,13 @@ _EMBED = 'x, cache["embed"] = ops.embed_forward(x, p["cls_token"], positions(p, 
 _LOOP = "for i in range(config.depth):"
 _OWN = 'starting_with(f"blocks.{i}.", p)'
 _NORM = 'x, cache["norm"] = ops.layernorm_forward(x, p["norm.weight"], p["norm.bias"], config.eps)'
-_POOL = 'x = x[:, 0] if config.global_pool == "token" else x[:, 1:].mean(axis=1)'
+_FIRST = "first = config.num_prefix_tokens  # where the patches begin"
+_POOL = 'x = x[:, 0] if config.global_pool == "token" else x[:, first:].mean(axis=1)'
 _HEAD = 'logits, cache["head"] = ops.linear_forward(x, p["head.weight"], p["head.bias"])'
 
 
 def _pool(kind, token, avg, message):
-    token, avg = token or "x[:, 0]", avg or "x[:, 1:].mean(axis=1)"
+    token, avg = token or "x[:, 0]", avg or "x[:, first:].mean(axis=1)"
     return Mistake(kind, _POOL, f'x = {token} if config.global_pool == "token" else {avg}', message)
 
 
@@ -99,9 +100,9 @@ FORWARD = (
     Mistake(
         "wrong_order",
         _EMBED,
-        f"{_EMBED}\n    xp, table = get_array_module(x), positions(p, config)\n"
-        "    table = 0 if table is None else table\n"
-        "    x = xp.roll(x - table, -1, axis=1) + table",
+        f"{_EMBED}\n        xp, table = get_array_module(x), positions(p, config)\n"
+        "        table = 0 if table is None else table\n"
+        "        x = xp.roll(x - table, -1, axis=1) + table",
         "the class token stands after the patches: it is token 0, before them",
     ),
     Mistake(
@@ -140,8 +141,8 @@ FORWARD = (
     ),
     Mistake(
         "wrong_order",
-        f'{_NORM}\n    stages["norm"] = x  # (B, N+1, D)\n\n    {_POOL}',
-        f'{_POOL}\n    {_NORM}\n    stages["norm"] = x',
+        f'{_NORM}\n    stages["norm"] = x  # (B, N+1, D)\n\n    {_FIRST}\n    {_POOL}',
+        f'{_FIRST}\n    {_POOL}\n    {_NORM}\n    stages["norm"] = x',
         "the norm is taken of the mean of the patches: it comes first, then the mean",
     ),
     *(
@@ -161,7 +162,7 @@ FORWARD = (
 
 _CACHE = 'config, ops = cache["config"], cache["ops"]'
 _DTOKEN = "dx[:, 0] = dpool"
-_DAVG = "dx[:, 1:] = dpool[:, None] / config.num_patches"
+_DAVG = "dx[:, first:] = dpool[:, None] / config.num_patches"
 _DNORM = 'dx, grads["norm.weight"], grads["norm.bias"] = ops.layernorm_backward(dx, cache["norm"])'
 _DLOOP = "for i in reversed(range(config.depth)):"
 _DBLOCK = 'dx, block_grads = ops.block_backward(dx, cache[f"blocks.{i}"])'
@@ -173,7 +174,7 @@ _DIMAGES = 'dimages = ops.patchify_backward(dx, cache["patchify"])'
 
 def _embed(kind, line, message):
     """A mistake made with all tokens' gradient."""
-    return Mistake(kind, _DEMBED, f"dtokens = dx\n    {_DEMBED}\n    {line}", message)
+    return Mistake(kind, _DEMBED, f"dtokens = dx\n        {_DEMBED}\n        {line}", message)
 
 
 BACKWARD = (

@@ -1,7 +1,8 @@
-"""Fast `vit_forward`: the last block works for the class token alone; one image on all threads.
+"""Fast `vit_forward`: the last block works for the tokens that are read; one image on all threads.
 
-What the last block makes of the other tokens nobody reads: only the class token goes on to the
-head. The others still serve it as keys and values; the rest of that block is 1/N of the work.
+What the last block makes of the patches nobody reads: only the class token goes on to the head
+(and a distillation token to its own). The patches still serve it as keys and values; the rest of
+that block is 1/N of the work.
 The backward is `tinyvit.vit_backward`: it calls the pairs that the forward was given.
 """
 
@@ -22,9 +23,9 @@ def vit_forward(images, params, config, *, rng=None, grads=None):
     grads : dict with the keys of params, where backward will write the gradients of the blocks'
         weight matrices; None takes new arrays
 
-    The stages hold no attention, and after the last block the class token alone. Where dropout
-    draws a random number for every token, every token is computed, so that the numbers fall as
-    they do in the textbook.
+    The stages hold no attention, and after the last block the tokens for the head alone. Where
+    dropout draws a random number for every token, every token is computed, so that the numbers fall
+    as they do in the textbook.
     """
     draws = rng is not None and (config.drop_rate or config.attn_drop_rate)
     queries = None if draws else _tokens_for_the_head(config)
@@ -60,7 +61,7 @@ def vit_logits_tensor_parallel(images, params, config, workers):
 
     workers : `Workers`; as many threads take part as there are heads, and enough to do
     """
-    D, tokens = config.embed_dim, len(images) * (config.num_patches + 1)
+    D, tokens = config.embed_dim, len(images) * config.num_tokens
     work = tokens * (4 * D * D + 2 * D * config.hidden_dim)
     divided = config.num_heads, config.hidden_dim, config.in_chans * config.patch_size**2
     threads = min(workers.threads, *divided, work // FEW)
@@ -108,4 +109,5 @@ def _logits(images, params, config, share=None, all_reduce=None):
 
 
 def _tokens_for_the_head(config):
-    return 1 if config.global_pool == "token" else None
+    """How many of the first tokens are read; None is all."""
+    return config.num_prefix_tokens if config.global_pool == "token" else None

@@ -47,13 +47,13 @@ def training_bytes(config, dtype):
 
     Returns once, each: whatever the batch is, and for each image of it.
     """
-    T, D, M, h = config.num_patches + 1, config.embed_dim, config.hidden_dim, config.num_heads
+    T, D, M, h = config.num_tokens, config.embed_dim, config.hidden_dim, config.num_heads
     depth, size = config.depth, np.dtype(dtype).itemsize
     whole = depth - (config.global_pool == "token")  # blocks that all tokens go through
     kept = size * (depth * 8 * D + whole * (3 * D + 3 * M))
     kept += 4 * ((2 * whole + 1) * D + 4 * depth + depth * h)
     passing = size * (M + 2 * D) + 4 * 2 * D
-    patches = size * (T - 1) * (config.in_chans * config.patch_size**2 + D)
+    patches = size * config.num_patches * (config.in_chans * config.patch_size**2 + D)
     each = T * (kept + passing) + patches + 4 * 3 * D * depth
     count = count_params(param_shapes(config))
     split = max(1, min(SPLIT, PARTS_BYTES // (4 * count)))

@@ -195,8 +195,9 @@ def require_precision(precision, is_fused):
         raise InputError(f"precision {precision!r} is not known: use {', '.join(vit.STORED)}")
     if precision != "fp32" and not is_fused:
         raise InputError(
-            f"--precision {precision} is for pre-norm ViTs without dropouts whose sequence fits a "
-            "block's shared memory: use --precision fp32"
+            f"--precision {precision} is for pre-norm ViTs without dropouts, with a class token, "
+            "without distillation token, whose sequence fits a block's shared memory: "
+            "use --precision fp32"
         )
     if precision == "bf16" and capability() < (8, 0):
         major, minor = capability()

@@ -28,11 +28,14 @@ IMAGE_GROUPS = 16  # over which the embedding's gradient is added up
 def supports(config, dtype):
     """Whether a ViT can be computed here: pre-norm, no dropouts, a sequence that fits.
 
+    Before the patches there must be one token, the class token.
+
     dtype : of the activations
     """
     drops = config.drop_rate or config.attn_drop_rate or config.drop_path_rate
     head_dim = config.embed_dim // config.num_heads
-    return config.norm == "pre" and not drops and fits(config.num_patches + 1, head_dim, dtype)
+    is_plain = config.norm == "pre" and config.num_prefix_tokens == 1 and not drops
+    return is_plain and fits(config.num_tokens, head_dim, dtype)
 
 
 class Forward:
@@ -54,7 +57,7 @@ class Forward:
         self._positions = params.get("pos_embed")
         if config.pos_embed == "sincos2d":
             self._positions = sincos2d(config, self._real, cupy)
-        self._tokens = config.num_patches + 1
+        self._tokens = config.num_tokens
         self._class_token_alone = config.global_pool == "token"
 
     def logits(self, patches):
