@@ -12,6 +12,7 @@ import numpy as np
 
 import tinyvit
 from tinyvit import show
+from tinyvit.checkpoint import interpolate_pos_embed
 from tinyvit.lessons import figure, predict
 from tinyvit.ops import (
     embed_backward,
@@ -162,6 +163,33 @@ figure(show.tiles(maps, unit="cosine similarity", **named), "03_similarity")
 # sin-cos formula is compared elsewhere (Beyer, Zhai, Kolesnikov 2022, table 1; arXiv 2205.01580;
 # ViT-S/16, ImageNet accuracy in %): after 90 epochs sin-cos 76.5, learned 75.0; after 300 epochs
 # 80.0 and 79.6.
+#
+# ## A larger photograph
+#
+# A ViT is often trained at 224 x 224 and then used at 384 x 384, where smaller things can be seen.
+# The patches stay 16 x 16, so there are more of them. All other weights fit any number of tokens;
+# only the table has its fixed places. So it is stretched. Each feature is a small picture of
+# 14 x 14, as drawn above, and it is resized as a photograph is (section 3.2, arXiv 2010.11929). The
+# class token's row has no place in the image and stays as it is.
+
+# %%
+stretched = interpolate_pos_embed(fixed, 384 // 16)  # (1, 577, 768)
+question = "the table is (1, 197, 768) at 224: what is its shape at 384?"
+predict(question, stretched.shape)
+at_384 = tinyvit.ViTConfig.preset("vit_base_patch16_224", img_size=384)
+counted_on = sincos2d(at_384)  # (1, 577, 768)
+maps = {
+    "cos(x w), at 224": grid[:, :, 1, 20],
+    "stretched to 384": stretched[0, 1:, 212].reshape(24, 24),
+    "the formula, at 384": counted_on[0, 1:, 212].reshape(24, 24),
+}
+named = {"rows": "y", "columns": "x", "per_line": 3}
+figure(show.heatmaps(maps, **named), "03_stretched")
+
+# %% [markdown]
+# Stretched, each place in the photograph keeps the numbers that the weights have learned to read:
+# the right edge looks as it did. The formula counts on, to x = 23, and gives the right edge a row
+# that no weight has ever seen. A learned table could not even do that: it ends at 14 x 14.
 #
 # ## Shuffled
 #

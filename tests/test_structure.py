@@ -72,6 +72,7 @@ ALLOWED = {
     "backend": {"errors"},
     "ops": {"backend"},
     "config": {"errors"},
+    "interpolation": {"errors"},
     "params": {"backend"},
     "vit": {"ops", "backend"},
     "stages": {"ops", "backend"},
@@ -84,6 +85,9 @@ ALLOWED = {
     },
     "kernels": {"augment", "backend", "errors", "ops", "params", "vit"},
     "models": {"augment", "config", "errors", "kernels", "ops", "params", "vit"},
+    "checkpoint": {
+        *("backend", "config", "errors", "files", "interpolation", "models", "params", "vit"),
+    },
     "examples": {"backend", "config", "gradcheck", "models", "ops", "params"},
 }
 

@@ -3,12 +3,27 @@
 import argparse
 import os
 import sys
+import warnings
 
 from . import __version__
-from .commands import bench, check, eval, exercise, gradcheck, lesson, predict, summary, train
+from .commands import (
+    bench,
+    check,
+    convert,
+    eval,
+    exercise,
+    gradcheck,
+    lesson,
+    predict,
+    summary,
+    train,
+)
 from .errors import InputError
 
-COMMANDS = (lesson, exercise, check, train, eval, predict, summary, gradcheck, bench)
+COMMANDS = (
+    *(lesson, exercise, check, train, eval, predict),
+    *(convert, summary, gradcheck, bench),
+)
 
 
 def main(argv=None):
@@ -20,7 +35,9 @@ def main(argv=None):
     130 stopped by Ctrl-C. A user's mistake is one line on stderr, never a traceback.
     """
     try:
-        status = _status(argv)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            status = _status(argv)
         sys.stdout.flush()  # a closed pipe shows here, not after the end
         return status
     except InputError as error:
@@ -46,8 +63,16 @@ def _status(argv):
 
 
 def _complain(error):
-    print(f"tinyvit: {' '.join(str(error).split())}", file=sys.stderr)
+    _say(error)
     return 2
+
+
+def _warn(message, *place, **more):
+    _say(message)
+
+
+def _say(message):
+    print(f"tinyvit: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

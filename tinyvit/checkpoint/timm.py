@@ -1,0 +1,104 @@
+"""Checkpoints in timm's names, which are tinyvit's own.
+
+Source: timm/models/vision_transformer.py and deit.py (huggingface/pytorch-image-models).
+"""
+
+import re
+
+from ..config import PRESETS, ViTConfig
+from ..params import param_shapes
+from .sizes import Sizes, numbered
+from .stored import as_it_is
+
+SUFFIX = ".safetensors"
+NUMERICS = {"activation": "gelu", "eps": 1e-6}
+CANNOT_SAY = {}  # tinyvit's own note says all
+RESIZING = "bicubic_antialias"
+POSITIONS = "pos_embed"
+WITHOUT_POSITIONS = "none"
+MODEL = "timm.models.VisionTransformer"
+ARGUMENTS = (
+    *("img_size", "patch_size", "in_chans", "num_classes", "embed_dim", "depth", "num_heads"),
+    *("mlp_ratio", "qkv_bias", "class_token", "global_pool"),
+)
+FIRST_WORDS = ("patch_embed.", "blocks.", "cls_token", "pos_embed", "norm.", "head.")
+BLOCK = re.compile(r"blocks\.(\d+)\.")
+
+
+def recognises(names):
+    """Whether some names of tensors are timm's."""
+    return any(name.startswith(FIRST_WORDS) for name in names)
+
+
+def canonical(tensors):
+    """The tensors under the names of `table`: as they are."""
+    return dict(tensors)
+
+
+def sizes(found):
+    """Read the sizes of a ViT off the shapes of its tensors.
+
+    found : `Found` tensors, under the names of `table`
+    """
+    D, C, P, _ = found.shape("patch_embed.proj.weight", "(D, C, P, P)")
+    return Sizes(
+        embed_dim=D,
+        in_chans=C,
+        patch_size=P,
+        hidden_dim=found.shape("blocks.0.mlp.fc1.weight", "(M, D)")[0],
+        depth=numbered(BLOCK, found),
+        rows=found.shape(POSITIONS, "(1, N+1, D)")[1] if POSITIONS in found else None,
+        num_classes=found.shape("head.weight", "(K, D)")[0] if "head.weight" in found else None,
+        class_token="cls_token" in found,
+        distilled="dist_token" in found,
+        qkv_bias="blocks.0.attn.qkv.bias" in found,
+    )
+
+
+def table(config):
+    """Every parameter's name in the file: its own.
+
+    config : ViTConfig
+
+    Returns dict parameter -> `Stored`.
+    """
+    return {name: as_it_is(name, shape) for name, shape in param_shapes(config).items()}
+
+
+def beside(note):
+    """What a config.json of timm's says of the model: dict of ViTConfig's fields.
+
+    note : the file's content, a dict
+    """
+    fields = {}
+    if "global_pool" in note:
+        fields["global_pool"] = note["global_pool"]
+    given = note.get("model_args") or {}
+    name = str(note.get("architecture", "")).partition(".")[0]
+    heads = given.get("num_heads", PRESETS.get(name, {}).get("num_heads"))
+    return fields | ({"num_heads": heads} if heads else {})
+
+
+def require(config):
+    """Nothing to refuse: what timm has no word for, tinyvit's note in the file says."""
+
+
+def opens_with(path, config):
+    """The line of Python that opens a file there, or why none does.
+
+    path : of the file
+    config : ViTConfig that was saved
+    """
+    if config.norm == "post":
+        return "nothing but tinyvit: timm has no post-norm ViT"
+    words = [name for name in ARGUMENTS if getattr(config, name) != getattr(ViTConfig, name)]
+    model = "timm.models.deit.VisionTransformerDistilled" if config.distilled else MODEL
+    given = [f"{name}={getattr(config, name)!r}" for name in words]
+    given += ["pos_embed='none'"] if config.pos_embed == "none" else []
+    given += ["fc_norm=False"] if config.global_pool == "avg" else []
+    if config.activation != NUMERICS["activation"]:
+        given.append(f"act_layer={config.activation!r}")
+    if config.eps != NUMERICS["eps"]:
+        given.append(f"norm_layer=functools.partial(torch.nn.LayerNorm, eps={config.eps})")
+    load = f"load_state_dict(safetensors.torch.load_file({str(path)!r}))"
+    return f"model = {model}({', '.join(given)}); model.{load}"
