@@ -207,7 +207,7 @@ WIDE = ViTConfig(img_size=8, patch_size=4, num_classes=3, embed_dim=128, depth=1
 @pytest.mark.parametrize("format", ["timm", "hf"])
 def test_heads_of_64_unless_something_says_otherwise(tmp_path, format):
     path, _ = foreign(tmp_path, WIDE, format)
-    with pytest.warns(UserWarning, match="does not say how many heads: 2 of 64 are taken"):
+    with pytest.warns(UserWarning, match="does not say how many heads: 2 of 64 taken"):
         _, config = load_checkpoint(path)
     numerics = FORMATS[format].NUMERICS
     assert config == replace(WIDE, **numerics)

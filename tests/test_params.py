@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from side_by_side import require_torchvision
+from side_by_side import mend_torchvision
 
 from tinyvit import ViTConfig, init_params
 from tinyvit.config import PRESETS
@@ -40,7 +40,7 @@ def test_totals():
 
 @pytest.fixture(scope="module")
 def timm():
-    require_torchvision()
+    mend_torchvision()
     return pytest.importorskip("timm")
 
 

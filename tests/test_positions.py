@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from side_by_side import require_torchvision
+from side_by_side import mend_torchvision
 
 from tinyvit.checkpoint.positions import interpolate_pos_embed
 from tinyvit.errors import InputError
@@ -81,7 +81,7 @@ def test_float32_is_rounded_once(method):
 @each_grid
 @each_prefix
 def test_timm_makes_the_same_table(method, side, grid, prefix):
-    require_torchvision()
+    mend_torchvision()
     torch, layers = pytest.importorskip("torch"), pytest.importorskip("timm.layers")
     old = table(side, prefix)
     theirs = layers.resample_abs_pos_embed(
@@ -97,7 +97,7 @@ def test_timm_makes_the_same_table(method, side, grid, prefix):
 @each_grid
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-7), ("float64", 1e-14)])
 def test_transformers_makes_the_same_table(side, grid, dtype, tolerance):
-    require_torchvision()
+    mend_torchvision()
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     from transformers.models.vit.modeling_vit import ViTEmbeddings
 

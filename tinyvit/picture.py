@@ -38,13 +38,13 @@ def read_picture(path, image_size=28, channels=1, ink_fraction=20 / 28):
     """
     if channels not in (1, 3):
         raise InputError(f"{path}: a picture has 1 or 3 channels, but the model takes {channels}")
-    image = _open(path)
+    image = open_picture(path, _opaque)
     if channels == 3:
         pixels = _colour(image, image_size)  # (3, H, W)
     elif image.size == (image_size, image_size):
-        pixels = _bright_on_dark(_grey(image), path)[None]  # (1, H, W)
+        pixels = _bright_on_dark(brightness(image), path)[None]  # (1, H, W)
     else:
-        ink = _without_specks(_find_ink(_grey(_shrunk(image)), path))
+        ink = _without_specks(_find_ink(brightness(_shrunk(image)), path))
         pixels = 255 * _laid_down(ink, image_size, ink_fraction)[None]  # (1, H, W)
     return (pixels[None] / 127.5 - 1).astype(np.float32)
 
@@ -82,8 +82,15 @@ def ink_fraction(images):
 # ---- reading the file
 
 
-def _open(path):
-    """Open an image file as it should be looked at: turned upright, nothing transparent."""
+def open_picture(path, prepare):
+    """Open an image file, turned upright as the camera noted it.
+
+    path : the image file, of any kind that Pillow reads
+    prepare : (Image) -> Image, what is to become of its colours and of what is transparent
+
+    Returns what `prepare` does.
+    Raises InputError when there is no such file, it is no picture, or a broken or a giant one.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -91,7 +98,8 @@ def _open(path):
             warnings.simplefilter("ignore")  # odd metadata is no business of ours
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return _opaque(ImageOps.exif_transpose(image))
+                ImageOps.exif_transpose(image, in_place=True)  # a copy could be 350 MB
+                return prepare(image)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file: check the name") from None
     except IsADirectoryError:
@@ -130,7 +138,18 @@ def _opaque(image):
     return Image.alpha_composite(ground, image).convert("RGB")
 
 
-def _grey(image):
+def is_picture(path):
+    """Whether a file holds a picture, by its first bytes."""
+    from PIL import Image
+
+    try:
+        with Image.open(path):
+            return True
+    except Exception:  # as in `open_picture`
+        return False
+
+
+def brightness(image):
     """Give a picture's brightness, (H, W) float in [0, 255]."""
     if image.mode in DEEP:
         deep = np.asarray(image, dtype=np.float64)
@@ -147,7 +166,7 @@ def _shrunk(image):
     if scale >= 1:
         return image
     size = [max(1, round(scale * side)) for side in image.size]
-    return Image.fromarray(_resized(_grey(image), *size))
+    return Image.fromarray(_resized(brightness(image), *size))
 
 
 def _colour(image, image_size):
@@ -155,7 +174,7 @@ def _colour(image, image_size):
     from PIL import Image, ImageOps
 
     if image.mode in DEEP:
-        image = Image.fromarray(_grey(image).round().astype(np.uint8))
+        image = Image.fromarray(brightness(image).round().astype(np.uint8))
     square = ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.BICUBIC)
     return np.asarray(square, dtype=np.float64).transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
 

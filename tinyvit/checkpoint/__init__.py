@@ -1,6 +1,6 @@
 """Checkpoints: weights and configuration, in the file formats of the field."""
 
-from .load import Checkpoint, load_checkpoint, open_checkpoint
+from .load import Checkpoint, load_checkpoint, open_checkpoint, weights_in
 from .positions import interpolate_pos_embed
 from .safetensors_file import read_safetensors
 from .save import save_checkpoint
@@ -12,4 +12,5 @@ __all__ = [
     "open_checkpoint",
     "read_safetensors",
     "save_checkpoint",
+    "weights_in",
 ]

@@ -76,9 +76,7 @@ def _usual_heads(embed_dim, path):
             f"divisible by the usual {HEAD_DIM}: say it, num_heads=3"
         )
     heads = embed_dim // HEAD_DIM
-    warn(
-        f"{path}: does not say how many heads: {heads} of {HEAD_DIM} are taken; num_heads= sets them"
-    )
+    warn(f"{path}: does not say how many heads: {heads} of {HEAD_DIM} taken; num_heads= sets them")
     return heads
 
 

@@ -16,7 +16,7 @@ from .sizes import Found
 from .stored import as_it_is
 from .weights_file import Tensor, open_weights
 
-IN_A_FOLDER = ("model.safetensors", "checkpoint.safetensors")
+IN_A_FOLDER = ("model.safetensors", "pytorch_model.bin", "checkpoint.safetensors")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -71,16 +71,22 @@ def open_checkpoint(path, **overrides):
         raise InputError(f"{path}: {error}") from error
 
 
+def weights_in(folder):
+    """The file of weights in a folder, by the names that the projects give it; None without one."""
+    files = (Path(folder) / name for name in IN_A_FOLDER)
+    return next((file for file in files if file.is_file()), None)
+
+
 def _file_of(path):
     if not path.is_dir():
         return path
-    for name in IN_A_FOLDER:
-        if (path / name).is_file():
-            return path / name
-    raise InputError(
-        f"{path}: there is no such file, but a folder without {' or '.join(IN_A_FOLDER)}: name the "
-        "file of weights in it"
-    )
+    file = weights_in(path)
+    if file is None:
+        raise InputError(
+            f"{path}: there is no such file, but a folder without model.safetensors or "
+            "checkpoint.safetensors: name the file of weights in it"
+        )
+    return file
 
 
 def _open(path, img_size=None, **overrides):

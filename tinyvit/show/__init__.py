@@ -5,6 +5,7 @@ settings), so that several threads may draw at once.
 """
 
 from .attention_maps import dots, maps_below
+from .classified import classified
 from .heat import heatmaps
 from .lines import bars, lines
 from .patches import answers, patch_grid, patch_places, patch_vector, tiles
@@ -49,6 +50,7 @@ __all__ = [
     "attention",
     "bars",
     "blank_figure",
+    "classified",
     "confusion",
     "curves",
     "data_path",

@@ -66,6 +66,12 @@ def name_axes(axes, xlabel="", ylabel="", title=""):
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def end_of(name, length):
+    """The end of a name that is too long to write out: it tells files apart."""
+    name = str(name)
+    return name if len(name) <= length else "…" + name[1 - length :]
+
+
 def enlarged(patches, image):
     """Make each of (H', W', ...) as large as its patch of the image (H, W, ...)."""
     sizes = zip(image.shape[:2], patches.shape[:2], strict=True)

@@ -7,7 +7,19 @@ from matplotlib.colors import ListedColormap, LogNorm, PowerNorm
 from matplotlib.ticker import MaxNLocator
 
 from ..backend import to_numpy
-from .style import BLUE, GREY, ORANGE, RED, TEXT, TITLE, as_rgb, blank_figure, enlarged, name_axes
+from .style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    TEXT,
+    TITLE,
+    as_rgb,
+    blank_figure,
+    end_of,
+    enlarged,
+    name_axes,
+)
 
 
 def curves(rows):
@@ -191,7 +203,7 @@ def predictions(images, probabilities, names):
     for (left, right), image, row, name in zip(grid, images, probabilities, names, strict=True):
         left.imshow(as_rgb(image))
         left.set_axis_off()
-        left.set_title(_short(name, 24), fontsize=TEXT)
+        left.set_title(end_of(name, 24), fontsize=TEXT)
         best = np.argsort(-row, kind="stable")[:top]
         places = np.arange(top)
         right.barh(places, 100 * row[best], color=[BLUE] + [GREY] * (top - 1), height=0.7)
@@ -240,9 +252,3 @@ def _zoomed(*curves):
     lowest = min(np.quantile(settled, 0.1), *[curve[-1] for curve in curves], values.max() - 1)
     low = max(0.0, lowest - 0.25 * (100 - lowest))
     return low, 100 + 0.03 * (100 - low)
-
-
-def _short(name, length):
-    """Keep a name's end, which tells files apart."""
-    name = str(name)
-    return name if len(name) <= length else "…" + name[1 - length :]
