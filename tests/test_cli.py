@@ -267,6 +267,8 @@ def test_predict_says_what_the_model_says(run, capsys):
     probabilities = np.exp(logits[0]) / np.exp(logits[0]).sum()
     best = probabilities.argmax()
     assert f"{best} ({probabilities[best]:.1%})" in good("predict run one.png", capsys)
+    file = run / "checkpoint.safetensors"  # in its folder it is still the run's
+    assert good(f"predict {file} one.png", capsys) == good("predict run one.png", capsys)
 
 
 @pytest.mark.parametrize("command", ["eval run", "predict run one.png"])

@@ -17,6 +17,7 @@ from tiny import environment, first_params, line
 from tinyvit import ViTConfig, save_checkpoint, vit_forward
 from tinyvit.checkpoint import Checkpoint, open_checkpoint
 from tinyvit.class_names import class_names, imagenet_names
+from tinyvit.cli import main
 from tinyvit.errors import InputError
 from tinyvit.looking import attention_rollout
 from tinyvit.models.cnn import CNNConfig
@@ -313,6 +314,17 @@ def test_a_mistake_is_one_line(here, capsys, words, expected):
     (here / "torch" / "config.json").write_text('{"model_type": "vit"}')
     (here / "cut.jpg").write_bytes((here / "photo.jpg").read_bytes()[:500])
     bad(f"predict {words}", capsys, expected)
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_head_of_zeros_is_warned_of(here, capsys):
+    config = save("weights.safetensors")
+    params = first_params(config, "vit", "float32")
+    params["head.weight"][:] = 0
+    save_checkpoint("weights.safetensors", params, config)
+    assert main(["predict", "weights.safetensors", "photo.jpg"]) == 0
+    said = capsys.readouterr().err
+    assert said == "tinyvit: weights.safetensors: the head is all zeros: it names nothing\n"
 
 
 def test_too_many_pictures_to_draw_is_one_line(here, capsys):

@@ -70,20 +70,20 @@ def run(args):
         )
     path = Path(args.weights)
     weights = path if path.is_file() else weights_in(path)
-    if weights not in (None, RunFolder(path).checkpoint):
-        return _with_weights(args, weights)
-    if not (path / "config.json").is_file():
+    folder = RunFolder(weights.parent if weights else path)
+    if folder.config.is_file() and weights in (None, folder.checkpoint):
+        return _with_run(args, folder)
+    if weights is None or (path.is_dir() and weights == folder.checkpoint):
         missing = "" if path.exists() else " (there is no such file)"
         raise InputError(
             f"{path}: holds no run and no weights{missing}: name a run's folder (tinyvit train "
             "makes one), a file of weights (.safetensors, .npz), or a folder with model.safetensors"
         )
-    return _with_run(args)
+    return _with_weights(args, weights)
 
 
-def _with_run(args):
+def _with_run(args, folder):
     """Characters, as the run's data set has them."""
-    folder = RunFolder(args.weights)
     settings = folder.settings()
     params, config = folder.weights()
     prepared = (config.img_size, config.in_chans, settings.ink_fraction)
