@@ -1,4 +1,16 @@
-"""The formats of the field by name, and which of them a file is in."""
+"""The formats of the field by name, and which of them a file is in.
+
+A format is a module with
+
+    recognises(names), canonical(tensors)   is it this one; its tensors under their usual names
+    sizes(found), beside(note)              what shapes say of the model, and what config.json says
+    table(config)                           parameter -> tensors of the file: both ways
+    require(config), opens_with(path, config)   what it can hold, and what opens it there
+    NUMERICS, CANNOT_SAY    GELU and eps of its project; which of them no file of it can say
+    RESIZING                how its project stretches positions
+    POSITIONS, WITHOUT_POSITIONS    the table's name; what a file without one means
+    SUFFIX                  of its files
+"""
 
 from collections import Counter
 

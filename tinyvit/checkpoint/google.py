@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import InputError
 from ..params import param_shapes
 from .sizes import Sizes, numbered
-from .stored import as_it_is, reshaped, three_in_one, transposed
+from .stored import as_it_is, stacked, transposed
+from .variants import require_variant
 
 SUFFIX = ".npz"
 NUMERICS = {"activation": "gelu_tanh", "eps": 1e-6}
@@ -125,9 +126,9 @@ def table(config):
         elif module == "attn.qkv":
             names = [f"{at}{ATTENTION}{x}/{kernel}" for x in ("query", "key", "value")]
             of_each = (D, h, d) if kind == "weight" else (h, d)
-            how = three_in_one(names, of_each, shape, transpose=kind == "weight")
+            how = stacked(names, of_each, shape, transpose=kind == "weight")
         elif param.endswith("attn.proj.weight"):
-            how = reshaped(f"{at}{LAYERS[module]}/kernel", (h, d, D), shape, transpose=True)
+            how = stacked([f"{at}{LAYERS[module]}/kernel"], (h, d, D), shape, transpose=True)
         elif kind == "weight":
             how = transposed(f"{at}{LAYERS[module]}/kernel", shape[::-1], (1, 0))
         else:
@@ -145,12 +146,7 @@ def require(config):
     """Raise InputError where google-research/vision_transformer has no such variant."""
     pool = "token" if config.class_token else "avg"
     wanted = {"norm": "pre", "qkv_bias": True, "distilled": False, "global_pool": pool}
-    for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise InputError(
-                f"google's ViT has {name} {value!r} alone, not {getattr(config, name)!r} as this "
-                "model: save it in timm's names, which tinyvit reads again"
-            )
+    require_variant(config, "google's ViT", **wanted)
 
 
 def opens_with(path, config):

@@ -8,7 +8,8 @@ import re
 from ..errors import InputError
 from ..params import param_shapes
 from .sizes import Sizes, numbered
-from .stored import as_it_is, three_in_one
+from .stored import as_it_is, stacked
+from .variants import require_variant
 
 FILE = "model.safetensors"
 SUFFIX = ".safetensors"
@@ -107,7 +108,7 @@ def table(config):
                 parts = [
                     f"{layer}attention.attention.{x}.{kind}" for x in ("query", "key", "value")
                 ]
-                stored[param] = three_in_one(parts, (shape[0] // 3, *shape[1:]), shape)
+                stored[param] = stacked(parts, (shape[0] // 3, *shape[1:]), shape)
             else:
                 stored[param] = as_it_is(f"{layer}{BLOCK[module]}.{kind}", shape)
     return stored
@@ -161,12 +162,7 @@ def config_json(config):
 def require(config):
     """Raise InputError where transformers' ViT has no such variant."""
     wanted = {"norm": "pre", "global_pool": "token", "class_token": True, "distilled": False}
-    for name, value in wanted.items():
-        if getattr(config, name) != value:
-            raise InputError(
-                f"transformers' ViT has {name} {value!r} alone, not {getattr(config, name)!r} as "
-                "this model: save it in timm's names, which tinyvit reads again"
-            )
+    require_variant(config, "transformers' ViT", **wanted)
 
 
 def opens_with(path, config):

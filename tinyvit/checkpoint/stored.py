@@ -41,19 +41,10 @@ def transposed(name, shape, axes):
     )
 
 
-def reshaped(name, shape, param_shape, *, transpose=False):
-    """A parameter that is one tensor of another shape, and perhaps of the other direction.
-
-    shape, param_shape : of the tensor and of timm's parameter
-    transpose : a kernel (inputs, outputs) where timm has a weight (outputs, inputs)
-    """
-    return three_in_one((name,), shape, param_shape, transpose=transpose)
-
-
-def three_in_one(names, shape, param_shape, *, transpose=False):
+def stacked(names, shape, param_shape, *, transpose=False):
     """A parameter whose rows are several tensors, one below the other: q, then k, then v.
 
-    names : of the tensors, from the first rows to the last
+    names : of the tensors, from the first rows to the last; one alone is only of another shape
     shape : of each tensor
     param_shape : of timm's parameter
     transpose : kernels (inputs, outputs) where timm has a weight (outputs, inputs)
