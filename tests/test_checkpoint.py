@@ -244,6 +244,16 @@ def test_a_config_json_that_cannot_be_used_is_named(tmp_path):
         with pytest.raises(InputError, match=what) as caught:
             load_checkpoint(path)
         assert str(caught.value).startswith(f"{tmp_path}") and "\n" not in str(caught.value)
+    timm = [
+        ({"model_args": {"act_layer": "silu"}}, "act_layer 'silu' is not known"),
+        ({"model_args": {"pool_include_prefix": True}}, "pool_include_prefix"),
+        ({"global_pool": "map"}, "global_pool 'map' is not known"),
+        ({"model_args": "b"}, "cannot be read"),
+    ]
+    for note, what in timm:
+        path, _ = foreign(tmp_path, WIDE, **note)
+        with pytest.raises(InputError, match=what):
+            load_checkpoint(path, num_heads=2)
     for text in ("{", "[1]", "\xff\xfe", "[" * 100_000):
         (tmp_path / "config.json").write_text(text, encoding="latin-1")
         with pytest.raises(InputError, match="config.json: cannot be read"):

@@ -5,12 +5,14 @@ Source: timm/models/vision_transformer.py and deit.py (huggingface/pytorch-image
 
 import re
 
-from ..config import PRESETS, ViTConfig
+from ..config import CHOICES, PRESETS, ViTConfig
+from ..errors import InputError
 from ..params import param_shapes
 from .sizes import Sizes, numbered
 from .stored import as_it_is
 
 SUFFIX = ".safetensors"
+ACTIVATIONS = CHOICES["activation"]  # named alike
 NUMERICS = {"activation": "gelu", "eps": 1e-6}
 CANNOT_SAY = {}  # tinyvit's own note says all
 RESIZING = "bicubic_antialias"
@@ -69,14 +71,22 @@ def beside(note):
     """What a config.json of timm's says of the model: dict of ViTConfig's fields.
 
     note : the file's content, a dict
+
+    Raises InputError for a variant that is not known here, and that no tensor would show.
     """
-    fields = {}
-    if "global_pool" in note:
-        fields["global_pool"] = note["global_pool"]
     given = note.get("model_args") or {}
+    if given.get("pool_include_prefix"):
+        raise InputError("pool_include_prefix, a mean with the class token in it, is not known")
+    if given.get("act_layer", "gelu") not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise InputError(f"act_layer {given['act_layer']!r} is not known: {known} are")
     name = str(note.get("architecture", "")).partition(".")[0]
-    heads = given.get("num_heads", PRESETS.get(name, {}).get("num_heads"))
-    return fields | ({"num_heads": heads} if heads else {})
+    said = {
+        "global_pool": note.get("global_pool"),
+        "num_heads": given.get("num_heads", PRESETS.get(name, {}).get("num_heads")),
+        "activation": given.get("act_layer"),
+    }
+    return {field: value for field, value in said.items() if value is not None}
 
 
 def require(config):
