@@ -381,7 +381,7 @@ def test_a_file_that_says_more_blocks_than_it_has_gets_no_memory_for_them(tmp_pa
         "Transformer/encoderblock/LayerNorm_0/scale": np.ones((1001, 4), "f4"),
     }
     np.savez(tmp_path / "a.npz", **scanned)
-    refused(tmp_path / "a.npz", "encoderblock/LayerNorm_0/scale is (1001, 4)", "1000 at most")
+    refused(tmp_path / "a.npz", "encoderblock/LayerNorm_0/scale is (1001, 4)", "1,000 at most")
 
 
 def test_a_large_file_is_mapped_and_what_is_written_stays_private(tmp_path):
@@ -549,6 +549,7 @@ def test_wrong_notes_are_refused(tmp_path):
         (note(config=config | {"mlp_ratio": "4"}), damaged),
         (note(config=config | {"depth": 3}), "blocks.2.norm1.weight is missing"),
         (note(config=config | {"depth": 1}), "blocks.1"),
+        (note(config=config | {"depth": 1001}), "calls for 1,001 blocks"),
     ]
     for metadata, what in bad:
         path, *_ = saved(tmp_path)

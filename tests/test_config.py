@@ -82,6 +82,10 @@ def test_frozen():
             "embed_dim 64 is not divisible by 5 heads: try 2, 4 or 8 heads",
         ),
         (
+            {"embed_dim": 10**9},
+            "embed_dim should be 1,000,000 at most: no model is as large as this one",
+        ),
+        (
             {"activation": "swish"},
             "activation 'swish' is not known: use gelu, gelu_tanh or relu",
         ),

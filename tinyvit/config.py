@@ -5,6 +5,7 @@ from math import inf
 
 from .errors import InputError
 
+LARGEST = 1_000_000  # of any size: what is more is a mistake, or a damaged file
 CHOICES = {
     "activation": ("gelu", "gelu_tanh", "relu"),
     "norm": ("pre", "post"),
@@ -199,6 +200,8 @@ def replace_fields(config, **overrides):
 def _require_positive(name, value):
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name} should be a whole number of 1 or more, not {value!r}")
+    if value > LARGEST:
+        raise InputError(f"{name} should be {LARGEST:,} at most: no model is as large as this one")
 
 
 def _divisors(number):

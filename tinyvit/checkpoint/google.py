@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..params import param_shapes
-from .sizes import Sizes, numbered
+from .sizes import DEEPEST, Sizes, numbered
 from .stored import as_it_is, stacked, transposed
 from .variants import require_variant
 
@@ -30,7 +30,6 @@ OTHER_POSITIONS = ("pos_embedding", "Transformer/pos_embedding")  # big_vision's
 WITHOUT_POSITIONS = "sincos2d"  # what big_vision keeps no table of
 BLOCK = re.compile(r"Transformer/encoderblock_(\d+)/")
 SCANNED = "Transformer/encoderblock/"  # all blocks in one tensor, the first axis counts them
-DEEPEST = 1000  # a file that says more is damaged
 SUBSCRIPTS = {  # flax came to number each kind of layer by itself
     "MultiHeadDotProductAttention_0": "MultiHeadDotProductAttention_1",
     "MlpBlock_0": "MlpBlock_3",
@@ -166,7 +165,7 @@ def _layers(tensor):
     """Cut a tensor of all blocks into one for each."""
     if not tensor.shape or tensor.shape[0] > DEEPEST:
         raise InputError(
-            f"{tensor.name} is {tensor.shape}, expected (depth, ...), {DEEPEST} at most"
+            f"{tensor.name} is {tensor.shape}, expected (depth, ...), {DEEPEST:,} at most"
         )
     read_once = cache(tensor.stored)
 

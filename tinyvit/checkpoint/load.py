@@ -12,7 +12,7 @@ from ..models import model_of
 from .configuration import from_note, from_shapes, warn
 from .formats import FORMATS, format_of
 from .positions import interpolate_pos_embed
-from .sizes import Found
+from .sizes import DEEPEST, Found
 from .stored import as_it_is
 from .weights_file import Tensor, open_weights
 
@@ -111,6 +111,8 @@ def _open(path, img_size=None, **overrides):
         if sizes.num_classes is None:
             found = Found(_head_of_zeros(names.table(config)) | found)
 
+    if config.depth > DEEPEST:
+        raise InputError(f"calls for {config.depth:,} blocks, expected {DEEPEST:,} at most")
     stored = replace(config, pos_embed="learned") if names.POSITIONS in found else config
     params = _params(found, names.table(stored))
     if img_size not in (None, config.img_size):

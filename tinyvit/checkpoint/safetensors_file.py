@@ -77,8 +77,14 @@ def _list_length(path):
 def _tensors(path, entries, data):
     tensors = {}
     for name, entry in entries.items():
-        shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
-        dtype = DTYPES.get(entry["dtype"], entry["dtype"])
+        try:
+            shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+            dtype = DTYPES.get(entry["dtype"], entry["dtype"])
+        except TypeError as error:  # ["F32", [3], [0, 12]], which the library takes, too
+            raise InputError(
+                f"{path}: {one_line(name)} is listed as {one_line(entry)}, expected dtype, shape "
+                "and data_offsets"
+            ) from error
         check_tensor(path, name, shape, dtype, end - begin)
         tensors[name] = Tensor(name, shape, dtype, partial(_part, data, begin, end, shape, dtype))
     return tensors

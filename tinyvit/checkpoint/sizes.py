@@ -5,6 +5,8 @@ from math import isqrt, nextafter
 
 from ..errors import InputError
 
+DEEPEST = 1000  # blocks; a file that says more is damaged, and should not get the memory for them
+
 
 @dataclass(frozen=True)
 class Sizes:
