@@ -77,20 +77,21 @@ def sizes(found):
 
     found : `Found` tensors, under the names of `table`
     """
-    P, _, C, D = found.shape("embedding/kernel", "(P, P, C, D)")
     first = "Transformer/encoderblock_0/"
+    D = found.sizes(f"{NORMS['norm']}/scale", "D")["D"]
+    patch = found.sizes("embedding/kernel", "P P C D", D=D)
     return Sizes(
         embed_dim=D,
-        in_chans=C,
-        patch_size=P,
-        hidden_dim=found.shape(f"{first}MlpBlock_3/Dense_0/kernel", "(D, M)")[1],
+        in_chans=patch["C"],
+        patch_size=patch["P"],
+        hidden_dim=found.sizes(f"{first}{LAYERS['mlp.fc1']}/bias", "M")["M"],
         depth=numbered(BLOCK, found),
-        rows=found.shape(POSITIONS, "(1, N+1, D)")[1] if POSITIONS in found else None,
-        num_classes=found.shape("head/kernel", "(D, K)")[1] if "head/kernel" in found else None,
+        rows=found.rows(POSITIONS, D),
+        num_classes=found.classes("head/bias", "head/kernel", "D K"),
         class_token="cls" in found,
         distilled=False,
         qkv_bias=True,
-        num_heads=found.shape(f"{first}{ATTENTION}query/kernel", "(D, h, d)")[1],
+        num_heads=found.sizes(f"{first}{ATTENTION}query/bias", "h d")["h"],
     )
 
 

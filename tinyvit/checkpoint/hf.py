@@ -42,6 +42,7 @@ IN_MEMORY = {  # transformers 5 calls them so while it runs, and some files do
     "mlp.fc2": "output.dense",
 }
 WITHOUT_VIT = ("embeddings.", "encoder.", "layers.", "layernorm.", "pooler.")
+QKV_BIAS = re.compile(r"attention\.(query|key|value)\.bias$")
 LAYER = re.compile(r"vit\.encoder\.layer\.(\d+)\.")
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu"} | dict.fromkeys(
     ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"), "gelu_tanh"
@@ -69,21 +70,20 @@ def sizes(found):
 
     found : `Found` tensors, under the names of `table`
     """
-    D, C, P, _ = found.shape(f"{PATCH}.weight", "(D, C, P, P)")
     first = "vit.encoder.layer.0."
+    D = found.sizes(f"{TOP['norm']}.weight", "D")["D"]
+    patch = found.sizes(f"{PATCH}.weight", "D C P P", D=D)
     return Sizes(
         embed_dim=D,
-        in_chans=C,
-        patch_size=P,
-        hidden_dim=found.shape(f"{first}intermediate.dense.weight", "(M, D)")[0],
+        in_chans=patch["C"],
+        patch_size=patch["P"],
+        hidden_dim=found.sizes(f"{first}intermediate.dense.bias", "M")["M"],
         depth=numbered(LAYER, found),
-        rows=found.shape(POSITIONS, "(1, N+1, D)")[1] if POSITIONS in found else None,
-        num_classes=(
-            found.shape("classifier.weight", "(K, D)")[0] if "classifier.weight" in found else None
-        ),
+        rows=found.rows(POSITIONS, D),
+        num_classes=found.classes("classifier.bias", "classifier.weight", "K D"),
         class_token=True,
         distilled=False,
-        qkv_bias=f"{first}attention.attention.query.bias" in found,
+        qkv_bias=any(QKV_BIAS.search(name) for name in found),
     )
 
 

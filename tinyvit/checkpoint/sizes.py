@@ -53,9 +53,10 @@ class Sizes:
         first = self.class_token + self.distilled
         side = isqrt(max(self.rows - first, 0))
         if side * side != self.rows - first or side == 0:
+            has = {True: "with", False: "without"}
             raise InputError(
                 f"the table of positions has {self.rows} rows, expected {first} and a square "
-                f"number, as {first} + 14*14 = {first + 196}"
+                f"number ({has[self.class_token]} class token, {has[self.distilled]} distillation token)"
             )
         return side
 
@@ -69,19 +70,37 @@ class Sizes:
 class Found(dict):
     """The tensors of a file under their format's usual names."""
 
-    def shape(self, name, meaning):
-        """Shape of one tensor.
+    def sizes(self, name, axes, **known):
+        """Read sizes off one tensor.
 
-        meaning : its axes in words, as "(D, C, P, P)"
+        axes : what each axis is called, as "P P C D"; axes of one name are of one size, and one
+            that is a number is that long
+        known : sizes that other tensors have told, as D=768
 
-        Raises InputError where it is missing, or has another number of axes.
+        Returns dict name of an axis -> its size, `known` among them.
+        Raises InputError where it is missing, or has other axes.
         """
+        axes = axes.split()
+        sizes = {axis: int(axis) for axis in axes if axis.isdecimal()} | known
+        expected = f"({', '.join(str(sizes.get(axis, axis)) for axis in axes)})"
         if name not in self:
-            raise InputError(f"{name} is missing, expected {meaning}")
+            raise InputError(f"{name} is missing, expected {expected}")
         shape = self[name].shape
-        if len(shape) != meaning.count(",") + 1 or 0 in shape:
-            raise InputError(f"{self[name].name} is {shape}, expected {meaning}")
-        return shape
+        if len(shape) != len(axes) or any(
+            sizes.setdefault(axis, size) != size for axis, size in zip(axes, shape, strict=True)
+        ):
+            raise InputError(f"{self[name].name} is {shape}, expected {expected}")
+        return sizes
+
+    def rows(self, name, embed_dim):
+        """Rows of the table of positions, (1, N+1, D); None without a table."""
+        return self.sizes(name, "1 N+1 D", D=embed_dim)["N+1"] if name in self else None
+
+    def classes(self, bias, weight, axes):
+        """Classes of the head, by its bias (K,), else by its weight; None without a head."""
+        if bias in self:
+            return self.sizes(bias, "K")["K"]
+        return self.sizes(weight, axes)["K"] if weight in self else None
 
 
 def numbered(pattern, names):

@@ -42,18 +42,19 @@ def sizes(found):
 
     found : `Found` tensors, under the names of `table`
     """
-    D, C, P, _ = found.shape("patch_embed.proj.weight", "(D, C, P, P)")
+    D = found.sizes("norm.weight", "D")["D"]
+    patch = found.sizes("patch_embed.proj.weight", "D C P P", D=D)
     return Sizes(
         embed_dim=D,
-        in_chans=C,
-        patch_size=P,
-        hidden_dim=found.shape("blocks.0.mlp.fc1.weight", "(M, D)")[0],
+        in_chans=patch["C"],
+        patch_size=patch["P"],
+        hidden_dim=found.sizes("blocks.0.mlp.fc1.bias", "M")["M"],
         depth=numbered(BLOCK, found),
-        rows=found.shape(POSITIONS, "(1, N+1, D)")[1] if POSITIONS in found else None,
-        num_classes=found.shape("head.weight", "(K, D)")[0] if "head.weight" in found else None,
+        rows=found.rows(POSITIONS, D),
+        num_classes=found.classes("head.bias", "head.weight", "K D"),
         class_token="cls_token" in found,
         distilled="dist_token" in found,
-        qkv_bias="blocks.0.attn.qkv.bias" in found,
+        qkv_bias=any(name.endswith(".attn.qkv.bias") for name in found),
     )
 
 
