@@ -53,10 +53,10 @@ class Sizes:
         first = self.class_token + self.distilled
         side = isqrt(max(self.rows - first, 0))
         if side * side != self.rows - first or side == 0:
-            has = {True: "with", False: "without"}
+            tokens = "no class token", "a class token", "a class and a distillation token"
             raise InputError(
                 f"the table of positions has {self.rows} rows, expected {first} and a square "
-                f"number ({has[self.class_token]} class token, {has[self.distilled]} distillation token)"
+                f"number of patches, for {tokens[first]}"
             )
         return side
 
