@@ -115,7 +115,10 @@ def test_every_format_round_trips(tmp_path, format, dtype="float64"):
         assert read.params[name].dtype == dtype
         np.testing.assert_array_equal(read.params[name], value)
     if format != "google":  # its file is not called model.safetensors
+        (path.parent / "checkpoint.safetensors").write_bytes(b"")
         assert open_checkpoint(path.parent).path == path
+    if format == "hf":
+        assert read_safetensors(path)[1]["format"] == "pt"  # transformers 4 asks for it
 
 
 @pytest.mark.parametrize("pos_embed", ["sincos2d", "none"])
@@ -134,6 +137,7 @@ def test_fixed_positions_are_written_as_a_table(tmp_path, format, pos_embed):
         np.testing.assert_array_equal(kept[0], np.zeros((1, 17, 12)) if table is None else table)
     images = np.random.default_rng(0).standard_normal((2, 2, 12, 12))
     loaded, again = load_checkpoint(path)
+    assert ("pos_embed" in loaded) == (again.pos_embed == "learned")
     assert again == (config if format != "google" else replace(config, pos_embed="learned"))
     expected, _ = vit_forward(images, params, config)
     np.testing.assert_array_equal(vit_forward(images, loaded, again)[0], expected)
@@ -171,7 +175,7 @@ def test_the_other_gelu_is_warned_of(tmp_path):
 
 def test_another_programs_config_json_is_kept(tmp_path):
     params, config_json = first_params(ODD, "vit"), tmp_path / "config.json"
-    for text in ('{"model": "vit"}', "{", "[]"):
+    for text in ('{"model": "vit"}', '{"model_type": "bert"}', "{", "[]"):
         config_json.write_text(text)
         with pytest.raises(InputError, match="put model.safetensors into another folder"):
             save_checkpoint(tmp_path / "model.safetensors", params, ODD, format="hf")
@@ -273,6 +277,13 @@ def test_a_file_without_a_head_gets_one_of_zeros(tmp_path):
         load_checkpoint(path, num_heads=2)
 
 
+@pytest.mark.parametrize("D, M", [(22, 30), (28, 61), (128, 1), (49, 1), (768, 3072), (96, 97)])
+def test_the_width_of_the_mlp_comes_back_whatever_the_ratio(tmp_path, D, M):
+    shapes = {"embed_dim": D, "num_heads": 1, "mlp_ratio": M / D + 1e-12}
+    path, _ = foreign(tmp_path, replace(WIDE, **shapes))
+    assert load_checkpoint(path, num_heads=1)[1].hidden_dim == M
+
+
 def test_a_layer_before_the_head_is_left_out_with_a_warning(tmp_path):
     path, params = foreign(tmp_path, WIDE, "google")
     arrays = dict(np.load(path))
@@ -288,6 +299,10 @@ def test_a_file_without_positions(tmp_path):
     with pytest.warns(UserWarning, match="no table of positions: none and images of 224x224"):
         _, config = load_checkpoint(path, num_heads=2)
     assert (config.pos_embed, config.img_size) == ("none", 224)
+    odd, _ = foreign(tmp_path, replace(WIDE, pos_embed="none", img_size=10, patch_size=5))
+    with pytest.warns(UserWarning, match="images of 220x220"):
+        assert load_checkpoint(odd, num_heads=2)[1].img_size == 220
+    path, _ = foreign(tmp_path, replace(WIDE, pos_embed="none"))
     assert load_checkpoint(path, num_heads=2, img_size=8)[1] == replace(WIDE, pos_embed="none")
     path, _ = foreign(tmp_path, WIDE, "google")
     np.savez(path, **{name: value for name, value in np.load(path).items() if "pos" not in name})
@@ -347,6 +362,7 @@ def test_wrong_tensors_are_named_in_the_files_own_words(tmp_path, format):
     refused_with({"ls1/gamma": np.ones(3, "f4")}, "ls1/gamma is not expected")
     table = next(name for name in right if "pos" in name)
     refused_with({table: np.ones((1, 8, 128), "f4")}, "8 rows", "square")
+    refused_with({table: np.ones((1, 1, 128), "f4")}, "1 rows", "square")
     refused_with({table: np.ones((8, 128), "f4")}, table, "(1, N+1, 128)")
 
 
@@ -526,6 +542,7 @@ def test_wrong_notes_are_refused(tmp_path):
         ({"tinyvit": "{not json"}, damaged),
         ({"tinyvit": "[1, 2]"}, damaged),
         ({"tinyvit": "null"}, damaged),
+        ({"tinyvit": "[" * 100_000}, damaged),
         (note(model="resnet"), "no model 'resnet'"),
         (note(model=["vit"]), damaged),
         (note(model="cnn"), damaged),

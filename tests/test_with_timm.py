@@ -20,6 +20,7 @@ from side_by_side import (
 )
 
 from tinyvit import ViTConfig, load_checkpoint, save_checkpoint, vit_forward
+from tinyvit.checkpoint.timm import opens_with
 from tinyvit.errors import InputError
 from tinyvit.params import param_shapes
 
@@ -143,6 +144,30 @@ def test_ours_loaded_there(tmp_path, config):
     assert {name: tuple(value.shape) for name, value in side.model.state_dict().items()} == {
         name: value.shape for name, value in params.items()
     }
+
+
+VARIANTS = {
+    **SMALL,
+    "another activation and eps": replace(ODD, activation="relu", eps=0.1),
+    "no positions": replace(ODD, pos_embed="none"),
+    "sin-cos": replace(ODD, pos_embed="sincos2d"),
+}
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_the_line_that_convert_prints_opens_it_there(tmp_path, config):
+    import functools
+
+    import safetensors.torch
+    import timm
+    import torch
+
+    path = tmp_path / "ours.safetensors"
+    _, images, ours = ours_in_a_file(path, config)
+    names = {"functools": functools, "safetensors": safetensors, "timm": timm, "torch": torch}
+    exec(opens_with(path, config), names)
+    side = TorchSide(names["model"], seed=None)
+    assert difference(ours, side.logits(images)) < TOLERANCE["float32"]
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def _open(path, img_size=None, **overrides):
             overrides["img_size"] = img_size
         config = from_shapes(sizes, names, path, **overrides)
         if sizes.num_classes is None:
-            found = Found(_head_of_zeros(names.table(config)) | found)
+            found |= _head_of_zeros(names.table(config))
 
     if config.depth > DEEPEST:
         raise InputError(f"calls for {config.depth:,} blocks, expected {DEEPEST:,} at most")
