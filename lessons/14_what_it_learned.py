@@ -351,4 +351,8 @@ figure(show.lines(range(7), curves, points=True, **words), "14_tokens")
 # with the untrained model and with something simple. And what holds for one ViT, local heads for
 # example, need not hold for another: measure.
 #
+# A large ViT that others have trained shows more than this small one does. With a file of its weights
+# (the project's README says where they are), `tinyvit predict vit.npz photo.jpg --save seen.png` draws
+# the last attention and the rollout over your own photograph.
+#
 # Next: `15_cnn_vs_vit`, the same data for a model to which locality is built in.

@@ -366,6 +366,26 @@ def test_wrong_tensors_are_named_in_the_files_own_words(tmp_path, format):
     refused_with({table: np.ones((8, 128), "f4")}, table, "(1, N+1, 128)")
 
 
+def test_a_tensor_that_is_there_twice_under_two_names_is_refused(tmp_path):
+    path, _ = foreign(tmp_path, WIDE, "hf")
+    arrays, _ = read_safetensors(path)
+    path.write_bytes(save(arrays | {"layernorm.bias": arrays["vit.layernorm.bias"]}))
+    with pytest.raises(InputError, match="layernorm.bias and .*layernorm.bias are both vit.layer"):
+        load_checkpoint(path, num_heads=2)
+
+
+def test_the_image_tower_of_two_is_taken(tmp_path):
+    path, params = foreign(tmp_path, WIDE, "google")
+    image = {f"params/img/{name}": value for name, value in np.load(path).items()}
+    text = {"params/txt/head/kernel": np.ones((3, 4)), "params/t": np.ones(1)}
+    np.savez(path, **text, **image)
+    loaded, config = load_checkpoint(path)
+    assert config == replace(WIDE, activation="gelu_tanh") and list(loaded) == list(params)
+    np.testing.assert_array_equal(loaded["head.weight"], params["head.weight"])
+    np.savez(path, **image, **{"params/extra/kernel": np.ones(3)})
+    refused(path, "params/extra/kernel is not expected")
+
+
 def test_tensors_that_are_no_vit_are_listed(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(save({"conv1.weight": np.ones((2, 2), "f4"), "fc.bias": np.ones(2, "f4")}))

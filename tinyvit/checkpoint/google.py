@@ -24,7 +24,9 @@ SUFFIX = ".npz"
 NUMERICS = {"activation": "gelu_tanh", "eps": 1e-6}
 CANNOT_SAY = NUMERICS
 RESIZING = "bilinear_corners"
-PREFIXES = ("params/img/", "params/", "opt/target/")
+TOWER = "params/img/"
+OTHER_TOWER = re.compile("params/(txt/.*|t|b)")  # for texts, and how the two are compared
+PREFIXES = (TOWER, "params/", "opt/target/")
 POSITIONS = "Transformer/posembed_input/pos_embedding"
 OTHER_POSITIONS = ("pos_embedding", "Transformer/pos_embedding")  # big_vision's
 WITHOUT_POSITIONS = "sincos2d"  # what big_vision keeps no table of
@@ -55,20 +57,23 @@ def recognises(names):
 
 
 def canonical(tensors):
-    """The tensors under the names of `table`, whichever of the projects' ways they are kept in."""
-    found = {_without_prefix(name): tensor for name, tensor in tensors.items()}
-    for name in [name for name in found if name.startswith(SCANNED)]:
-        layers = _layers(found.pop(name))
-        found |= {name.replace(SCANNED, f"{SCANNED[:-1]}_{i}/"): t for i, t in enumerate(layers)}
-    renamed = {}
-    for name, tensor in found.items():
+    """Give each tensor its name in `table`, whichever of the projects' ways it is kept in.
+
+    tensors : list of Tensor; of an image and a text tower (`params/img/`) the first is taken
+
+    Returns list of (name, Tensor).
+    """
+    named = _without_prefix(tensors)
+    class_token = any(name == "cls" for name, _ in named)
+    renamed = []
+    for name, tensor in [layer for pair in named for layer in _layers(*pair)]:
         block = BLOCK.match(name)
         if block:
             first, _, rest = name[block.end() :].partition("/")
             name = f"{block.group()}{SUBSCRIPTS.get(first, first)}/{rest}"
         elif name in OTHER_POSITIONS:
-            name, tensor = POSITIONS, _with_a_row_for_the_class_token(tensor, "cls" in found)
-        renamed[name] = tensor
+            name, tensor = POSITIONS, _with_a_row_for_the_class_token(tensor, class_token)
+        renamed.append((name, tensor))
     return renamed
 
 
@@ -158,22 +163,28 @@ def opens_with(path, config):
     return f"params = vit_jax.checkpoint.load({str(path)!r})"
 
 
-def _without_prefix(name):
-    return next((name.removeprefix(p) for p in PREFIXES if name.startswith(p)), name)
+def _without_prefix(tensors):
+    names = [tensor.name for tensor in tensors]
+    prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in names)), "")
+    kept = [t for t in tensors if prefix != TOWER or not OTHER_TOWER.fullmatch(t.name)]
+    return [(tensor.name.removeprefix(prefix), tensor) for tensor in kept]
 
 
-def _layers(tensor):
-    """Cut a tensor of all blocks into one for each."""
+def _layers(name, tensor):
+    """Cut a tensor of all blocks into one for each; leave any other whole."""
+    if not name.startswith(SCANNED):
+        return [(name, tensor)]
     if not tensor.shape or tensor.shape[0] > DEEPEST:
         raise InputError(
-            f"{tensor.name} is {tensor.shape}, expected (depth, ...), {DEEPEST:,} at most"
+            f"{tensor.name} is {tensor.shape}, expected (depth, ...) of {DEEPEST:,} at most"
         )
     read_once = cache(tensor.stored)
 
     def layer(i):
         return replace(tensor, shape=tensor.shape[1:], stored=lambda: read_once()[i])
 
-    return [layer(i) for i in range(tensor.shape[0])]
+    rest = name.removeprefix(SCANNED)
+    return [(f"{SCANNED[:-1]}_{i}/{rest}", layer(i)) for i in range(tensor.shape[0])]
 
 
 def _with_a_row_for_the_class_token(tensor, class_token):

@@ -60,9 +60,14 @@ def recognises(names):
 
 
 def canonical(tensors):
-    """The tensors under the names of `table`, but for the pooler, which no logit needs."""
-    renamed = {_on_disk(name): tensor for name, tensor in tensors.items()}
-    return {name: t for name, t in renamed.items() if not name.startswith("vit.pooler.")}
+    """Give each tensor its name in `table`; the pooler, which no logit needs, is left out.
+
+    tensors : list of Tensor
+
+    Returns list of (name, Tensor).
+    """
+    renamed = [(_on_disk(tensor.name), tensor) for tensor in tensors]
+    return [(name, tensor) for name, tensor in renamed if not name.startswith("vit.pooler.")]
 
 
 def sizes(found):

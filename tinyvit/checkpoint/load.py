@@ -99,7 +99,7 @@ def _open(path, img_size=None, **overrides):
 
     format = format_of(tensors) if tensors or config is None else "timm"
     names = FORMATS[format]
-    found = Found(names.canonical(tensors))
+    found = Found.of(names.canonical(tensors.values()))
     _leave_out_pre_logits(found, path)
     if config is not None:
         config = replace_fields(config, **overrides)

@@ -70,6 +70,18 @@ class Sizes:
 class Found(dict):
     """The tensors of a file under their format's usual names."""
 
+    @classmethod
+    def of(cls, pairs):
+        """Collect (name, Tensor) pairs. Raises InputError where two tensors have one name."""
+        found = cls()
+        for name, tensor in pairs:
+            if name in found:
+                raise InputError(
+                    f"{tensor.name} and {found[name].name} are both {name}: which one?"
+                )
+            found[name] = tensor
+        return found
+
     def sizes(self, name, axes, **known):
         """Read sizes off one tensor.
 

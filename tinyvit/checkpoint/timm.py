@@ -33,8 +33,13 @@ def recognises(names):
 
 
 def canonical(tensors):
-    """The tensors under the names of `table`: as they are."""
-    return dict(tensors)
+    """Give each tensor its name in `table`: its own.
+
+    tensors : list of Tensor
+
+    Returns list of (name, Tensor).
+    """
+    return [(tensor.name, tensor) for tensor in tensors]
 
 
 def sizes(found):
