@@ -374,6 +374,14 @@ def test_a_tensor_that_is_there_twice_under_two_names_is_refused(tmp_path):
         load_checkpoint(path, num_heads=2)
 
 
+def test_timms_norm_after_the_average_is_refused_with_what_to_do(tmp_path):
+    path, _ = foreign(tmp_path, WIDE)
+    arrays, _ = read_safetensors(path)
+    renamed = {name.replace("norm.", "fc_norm."): array for name, array in arrays.items()}
+    path.write_bytes(save(renamed))
+    refused(path, "fc_norm.weight is not expected", "fc_norm=False")
+
+
 def test_the_image_tower_of_two_is_taken(tmp_path):
     path, params = foreign(tmp_path, WIDE, "google")
     image = {f"params/img/{name}": value for name, value in np.load(path).items()}

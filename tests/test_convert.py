@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import ODD, first_params
+from tiny import ODD, first_params, small_config
 
 from tinyvit import load_checkpoint, save_checkpoint
 from tinyvit.checkpoint import open_checkpoint
@@ -58,6 +58,16 @@ def test_what_the_file_cannot_say_is_said_here(source, capsys):
     save_checkpoint("in.safetensors", source, replace(ODD, norm="post"))
     assert convert("in.safetensors post.safetensors --format timm") == 0
     assert "nothing but tinyvit: timm has no post-norm ViT" in capsys.readouterr().out
+
+
+def test_another_model_is_written_in_tinyvits_own_names_alone(source, capsys):
+    config = small_config("cnn")
+    save_checkpoint("cnn.safetensors", first_params(config, "cnn"), config)
+    assert convert("cnn.safetensors again.safetensors --format timm") == 0
+    assert "opens with" not in capsys.readouterr().out
+    assert load_checkpoint("again.safetensors")[1] == config
+    assert convert("cnn.safetensors no.npz --format google") == 2
+    assert "is for ViTs, not for the cnn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

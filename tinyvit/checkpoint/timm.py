@@ -46,7 +46,14 @@ def sizes(found):
     """Read the sizes of a ViT off the shapes of its tensors.
 
     found : `Found` tensors, under the names of `table`
+
+    Raises InputError where they do not fit together, or are of another variant.
     """
+    if "fc_norm.weight" in found:
+        raise InputError(
+            "fc_norm.weight is not expected: it normalises after the average, and tinyvit before; "
+            "timm does so, too, in a model made with fc_norm=False"
+        )
     D = found.sizes("norm.weight", "D")["D"]
     patch = found.sizes("patch_embed.proj.weight", "D C P P", D=D)
     return Sizes(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..checkpoint import open_checkpoint, save_checkpoint
 from ..checkpoint.formats import FORMATS
+from ..config import ViTConfig
 from ..params import count_params
 
 EXAMPLES = """\
@@ -42,5 +43,6 @@ def run(args):
     save_checkpoint(args.target, read.params, read.config, format=args.format)
     count = f"{count_params(read.params):,} parameters"
     print(f"{read.path} ({read.format}) -> {args.target} ({args.format}): {count}")
-    print(f"opens with: {FORMATS[args.format].opens_with(Path(args.target), read.config)}")
+    if isinstance(read.config, ViTConfig):
+        print(f"opens with: {FORMATS[args.format].opens_with(Path(args.target), read.config)}")
     return 0
