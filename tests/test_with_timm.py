@@ -215,7 +215,7 @@ def test_another_image_size(tmp_path, name, img_size):
         ({"init_values": 0.1}, "blocks.0.ls1.gamma is not expected"),
         ({"qk_norm": True}, "blocks.0.attn.k_norm.bias is not expected"),
         ({"reg_tokens": 1}, "positions has 11 rows, expected 1 and"),
-        ({"fc_norm": True, "global_pool": "avg"}, ": norm.weight is missing"),
+        ({"fc_norm": True, "global_pool": "avg"}, "fc_norm.weight is not expected"),
         ({"pre_norm": True}, "patch_embed.proj.bias is missing"),
         ({"no_embed_class": True}, "positions has 9 rows, expected 1 and"),
     ],
