@@ -92,8 +92,7 @@ def _with_a_table_of_positions(params, config, format):
         return params, config
     table = positions(params, config)
     if table is None:
-        rows = config.num_patches + config.num_prefix_tokens
-        table = np.zeros((1, rows, config.embed_dim), params["norm.weight"].dtype)
+        table = np.zeros((1, config.num_tokens, config.embed_dim), params["norm.weight"].dtype)
     return params | {"pos_embed": table}, replace(config, pos_embed="learned")
 
 
